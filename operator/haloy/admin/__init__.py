@@ -1,0 +1,1 @@
+"""The admin port: probes, metrics and status, read-only (no request to it changes anything)."""

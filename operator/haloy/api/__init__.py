@@ -1,0 +1,1 @@
+"""The API that people write: its kinds, their validation, and the words that status uses."""

@@ -1,0 +1,70 @@
+"""Everything known at one moment, frozen: the input of translation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from haloy.api.v1alpha1 import Backend, HealthPolicy, Route, TlsSecret
+from haloy.model.refs import ObjectRef
+
+Object = Route | Backend | HealthPolicy | TlsSecret
+
+EMPTY: Mapping[ObjectRef, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object was written. `line` and `column` count from 1; 0: unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An object, or a whole file (`ref` None), that could not be read. `problems` are complete sentences.
+
+    `kept`: an earlier valid version of the object is still in force.
+    """
+
+    place: Place
+    problems: tuple[str, ...]
+    ref: ObjectRef | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer for a DNS name. `addresses` sorted and without duplicates; `error`: why the last look-up failed
+    (then `addresses` are the last good ones)."""
+
+    addresses: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The objects by ref and what belongs to them. Replaced as a whole; never changed.
+
+    `synced` False: some source has not delivered its first complete state, nothing may be published from it.
+    `namespaces`: labels by namespace (empty without Kubernetes).
+    """
+
+    objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
+    rejections: tuple[Rejection, ...] = ()
+    resolutions: Mapping[str, Resolution] = field(default_factory=dict)
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[ObjectRef, Place] = field(default_factory=dict)
+    synced: bool = False
+    at: datetime | None = None
+
+    def routes(self) -> tuple[Route, ...]:
+        return tuple(item for _, item in sorted(self.objects.items()) if isinstance(item, Route))
+
+    def backends(self) -> tuple[Backend, ...]:
+        return tuple(item for _, item in sorted(self.objects.items()) if isinstance(item, Backend))

@@ -1,0 +1,141 @@
+"""Conditions on a request: path, method, headers, query parameters (Gateway API, HTTPRouteMatch)."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from haloy.api.v1alpha1.base import ApiModel
+from haloy.api.v1alpha1.common import FIELD_VALUE, PRINTABLE, HeaderName, ValueMatchType
+from haloy.api.v1alpha1.regex import MAX_LENGTH, check_regex
+from haloy.api.problems import Problem
+from haloy.api.v1alpha1.rule import Rule
+
+PATH_CHARACTERS = r"^/([-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$"
+"""Segments of pchar (RFC 3986, 3.3) and slashes."""
+AMBIGUOUS_PATH = r"//|/\.\.?(/|$)|%2[fF]|%5[cC]|%00"
+"""What proxies and applications read differently (Gateway API, HTTPPathMatch): empty and dot segments, escaped separators."""
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
+MatchType = Literal["Exact", "PathPrefix", "RegularExpression"]
+
+
+def _regex_problems(field: str, kind: str, value: str) -> Iterable[Problem]:
+    if kind != "RegularExpression":
+        return
+    try:
+        check_regex(value)
+    except ValueError as error:
+        yield Problem(field, repr(value), str(error))
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """As RE2 has it: `value` is printable, so that Python's `$` cannot stand before a final newline."""
+    return re.search(pattern, value) is not None
+
+
+class PathMatch(ApiModel):
+    """A condition on the path, without the query."""
+
+    type: MatchType = Field(
+        "PathPrefix",
+        description="How value is compared: Exact the whole path; PathPrefix segment by segment, /api matches /api and /api/x "
+        "but not /apix; RegularExpression the whole path.",
+        examples=["Exact"],
+    )
+    value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = Field(
+        "/",
+        description="Path, prefix or regular expression. Paths start with / and use the characters of a URL (percent-encoded "
+        "otherwise). A regular expression has no look-around, backreference or nested repetition.",
+        examples=["/api"],
+    )
+    RULES: ClassVar = (
+        Rule(
+            "path-characters",
+            f"self.type == 'RegularExpression' || self.value.matches(r\"{PATH_CHARACTERS}\")",
+            "a path starts with / and consists of the characters of a URL; write others percent-encoded, a space as %20",
+            lambda path: path.type == "RegularExpression" or _matches(PATH_CHARACTERS, path.value),
+            field="value",
+        ),
+        Rule(
+            "path-unambiguous",
+            f"self.type == 'RegularExpression' || !self.value.matches('{AMBIGUOUS_PATH}')",
+            "a path has no //, /./, /../, %2F, %5C or %00, which applications read in different ways; leave that part out",
+            lambda path: path.type == "RegularExpression" or not _matches(AMBIGUOUS_PATH, path.value),
+            field="value",
+        ),
+        Rule(
+            "path-regex-length",
+            f"self.type != 'RegularExpression' || size(self.value) <= {MAX_LENGTH}",
+            f"a regular expression has at most {MAX_LENGTH} characters; split it into several matches",
+            lambda path: path.type != "RegularExpression" or len(path.value) <= MAX_LENGTH,
+            field="value",
+        ),
+    )
+
+    def own_problems(self) -> Iterable[Problem]:
+        return _regex_problems("value", self.type, self.value)
+
+
+def _value_regex_length() -> Rule:
+    return Rule(
+        "value-regex-length",
+        f"self.type != 'RegularExpression' || size(self.value) <= {MAX_LENGTH}",
+        f"a regular expression has at most {MAX_LENGTH} characters; split it into several matches",
+        lambda match: match.type != "RegularExpression" or len(match.value) <= MAX_LENGTH,
+        field="value",
+    )
+
+
+class HeaderMatch(ApiModel):
+    """A condition on a request header. Several values of one header are compared as one, joined with commas."""
+
+    name: HeaderName = Field(description="Name of the header; case does not matter.", examples=["x-env"])
+    type: ValueMatchType = Field(
+        "Exact",
+        description="How value is compared: Exact, or RegularExpression against the whole value.",
+        examples=["RegularExpression"],
+    )
+    value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=FIELD_VALUE)] = Field(
+        description="The value, or a regular expression, that the header must have.", examples=["canary"]
+    )
+    RULES: ClassVar = (_value_regex_length(),)
+
+    def own_problems(self) -> Iterable[Problem]:
+        return _regex_problems("value", self.type, self.value)
+
+
+class QueryParamMatch(ApiModel):
+    """A condition on a query parameter; of a repeated parameter the first counts."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)] = Field(
+        description="Name of the parameter; case matters.", examples=["v"]
+    )
+    type: ValueMatchType = Field(
+        "Exact",
+        description="How value is compared: Exact, or RegularExpression against the whole value.",
+        examples=["RegularExpression"],
+    )
+    value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = Field(
+        description="The value, decoded, or a regular expression, that the parameter must have.", examples=["2"]
+    )
+    RULES: ClassVar = (_value_regex_length(),)
+
+    def own_problems(self) -> Iterable[Problem]:
+        return _regex_problems("value", self.type, self.value)
+
+
+class Match(ApiModel):
+    """A conjunction: every condition given must hold."""
+
+    path: PathMatch = Field(
+        PathMatch(), description="Condition on the path.", examples=[{"type": "PathPrefix", "value": "/api"}]
+    )
+    method: Method | None = Field(None, description="The request's method; without it every method.", examples=["GET"])
+    headers: Annotated[tuple[HeaderMatch, ...], Field(strict=False, max_length=16)] = Field(
+        (), description="Conditions on headers, at most one for each header.", examples=[[{"name": "x-env", "value": "canary"}]]
+    )
+    query_params: Annotated[tuple[QueryParamMatch, ...], Field(strict=False, max_length=16)] = Field(
+        (), description="Conditions on query parameters, at most one for each.", examples=[[{"name": "v", "value": "2"}]]
+    )

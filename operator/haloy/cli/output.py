@@ -1,0 +1,32 @@
+"""What all verbs share: errors without tracebacks, and the choice of output format."""
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import typer
+import yaml
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print an error for a person and leave."""
+    for line in message.splitlines() or ["failed"]:
+        typer.echo(f"haloy: {line}", err=True)
+    raise typer.Exit(code)
+
+
+def emit(value: Mapping[str, Any], format: Format) -> None:
+    """Print a value as JSON or YAML on standard output."""
+    if format is Format.JSON:
+        json.dump(value, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        yaml.safe_dump(dict(value), sys.stdout, sort_keys=False, allow_unicode=True)

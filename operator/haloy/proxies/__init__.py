@@ -1,0 +1,1 @@
+"""Proxies: what turns a Model into traffic."""

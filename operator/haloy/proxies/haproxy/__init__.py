@@ -1,0 +1,1 @@
+"""HAProxy, driven: find it, run it, tell it, ask it."""

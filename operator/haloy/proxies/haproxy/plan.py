@@ -1,0 +1,190 @@
+"""From what runs and what is wanted to a Plan. Pure.
+
+A difference that HAProxy can be told at run time becomes a step, in make-before-break order; any other becomes a reason
+of the one Reload, whose files then carry all the rest.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from haloy.proxies.base import ReloadCause, ReloadReason
+from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
+from haloy.proxies.haproxy.reasons import structural_reasons
+from haloy.proxies.haproxy.running import Running, sections
+from haloy.proxies.haproxy.steps import (
+    AddCertificateLine,
+    AddServer,
+    DeleteMapEntries,
+    DrainServer,
+    DropCertificate,
+    Entries,
+    NewCertificate,
+    Plan,
+    Reload,
+    RemoveCertificateLine,
+    RemoveServer,
+    ReplaceCertificate,
+    RestoreServer,
+    RuntimeStep,
+    SetMapEntries,
+    SetState,
+    SetWeight,
+    Step,
+    SwapMap,
+    WriteFiles,
+)
+
+LARGEST_PEM = 15_000
+"""Bytes of PEM that fit into one Runtime API command: HAProxy's default buffer of 16 kB less its reserve and the words."""
+
+SWAP_ABOVE = 100
+"""Single-entry commands for one map beyond which the whole map is swapped, unless it is much larger than that."""
+
+MAP_ORDER = ("maps/weights.map", "maps/rules.map", "maps/redirects.map", "maps/hsts.map", "maps/paths.map")
+"""Targets before the entries that point at them. Maps not named here come first, the two of the hosts last."""
+
+_HOST_MAPS = ("maps/wildcards.map", "maps/hosts.map")
+
+
+def plan(running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int]) -> Plan:
+    """The steps from `running` to `wanted`. `pem_sizes`: bytes of PEM by Material digest."""
+    new, changed = _certificates(running, wanted)
+    reasons = (
+        *(ReloadReason(ReloadCause.DRIFT, None, sentence) for sentence in running.drift),
+        *structural_reasons(running, wanted),
+        *_too_large((*new, *changed), wanted, pem_sizes),
+    )
+    if reasons:
+        return Plan((Reload(reasons),))
+    steps = tuple(_runtime(running, wanted, new, changed))
+    if not steps and running.artifacts.revision == wanted.revision:
+        return Plan()
+    first: tuple[Step, ...] = (WriteFiles(wanted.revision),)
+    return Plan(first + steps)
+
+
+def _runtime(
+    running: Running, wanted: Artifacts, new: tuple[str, ...], changed: tuple[str, ...]
+) -> Iterator[RuntimeStep]:
+    before, after = sections(running.artifacts), sections(wanted)
+    pairs = [(before[name], after[name]) for name in after if before[name] is not after[name]]
+    added = [line for line in wanted.certificates if line not in set(running.artifacts.certificates)]
+    removed = [line for line in running.artifacts.certificates if line not in set(wanted.certificates)]
+    yield from (NewCertificate(path, wanted.pem_files[path]) for path in new)
+    yield from (ReplaceCertificate(path, wanted.pem_files[path]) for path in changed)
+    if running.crt_list:
+        yield from (AddCertificateLine(line) for line in added)
+    for old, section in pairs:
+        yield from _servers_in(running, old, section)
+    yield from _map_steps(running.artifacts.maps, wanted.maps)
+    if running.crt_list:
+        yield from (RemoveCertificateLine(line) for line in removed)
+    yield from (DropCertificate(path) for path in running.artifacts.pem_files if path not in wanted.pem_files)
+    yield from _servers_out(running, pairs, after)
+
+
+def _servers_in(running: Running, old: Section, section: Section) -> Iterator[RuntimeStep]:
+    """Servers that come, and what changes on those that stay."""
+    before = {server.name: server for server in old.servers}
+    for server in section.servers:
+        present = before.get(server.name)
+        if present is None:
+            if (section.name, server.name) in running.leaving:
+                yield RestoreServer(section.name, server)
+            else:
+                yield AddServer(section.name, server)
+            continue
+        if present.weight != server.weight:
+            yield SetWeight(section.name, server.name, server.weight)
+        if present.state is not server.state:
+            yield SetState(section.name, server.name, server.state)
+
+
+def _servers_out(
+    running: Running, pairs: list[tuple[Section, Section]], after: Mapping[str, Section]
+) -> Iterator[RuntimeStep]:
+    for old, section in pairs:
+        stay = {server.name for server in section.servers}
+        for server in old.servers:
+            if server.name not in stay:
+                yield DrainServer(section.name, server.name)
+                yield RemoveServer(section.name, server.name)
+    for section_name, name in running.leaving:
+        if section_name in after and all(server.name != name for server in after[section_name].servers):
+            yield RemoveServer(section_name, name)
+
+
+def _certificates(running: Running, wanted: Artifacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """PEM files that must be loaded, and those whose content must be exchanged.
+
+    A file that neither the crt-list nor a server to be added refers to need not be loaded: HAProxy would not load it
+    at a start either.
+    """
+    loaded = running.artifacts.pem_files
+    changed = tuple(path for path, digest in wanted.pem_files.items() if loaded.get(path, digest) != digest)
+    unknown = [path for path in wanted.pem_files if path not in loaded]
+    if not unknown:
+        return (), changed
+    used = {line.path for line in wanted.certificates} if running.crt_list else set()
+    used.update(option for server in _added(running, wanted) for option in server.options)
+    words = {word for option in used for word in option.split()}
+    return tuple(path for path in unknown if path in words), changed
+
+
+def _added(running: Running, wanted: Artifacts) -> Iterator[Server]:
+    before = sections(running.artifacts)
+    for name, section in sections(wanted).items():
+        old = before.get(name)
+        if old is not None and old.servers != section.servers:
+            present = {server.name for server in old.servers}
+            yield from (server for server in section.servers if server.name not in present)
+
+
+def _too_large(paths: tuple[str, ...], wanted: Artifacts, pem_sizes: Mapping[str, int]) -> Iterator[ReloadReason]:
+    for path in paths:
+        size = pem_sizes.get(wanted.pem_files[path], 0)
+        if size > LARGEST_PEM:
+            detail = f"{path} has {size} bytes, the Runtime API takes {LARGEST_PEM}"
+            yield ReloadReason(ReloadCause.CERTIFICATE_TOO_LARGE, None, detail)
+
+
+def _map_steps(
+    before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]
+) -> Iterator[RuntimeStep]:
+    """All additions and changes, targets first; then all deletions, the other way round. Maps not loaded are not told."""
+    names = sorted((name for name in before if before[name] != after.get(name, {})), key=_map_rank)
+    for name in names:
+        yield from _make(name, before[name], after.get(name, {}))
+    for name in reversed(names):
+        yield from _break(name, before[name], after.get(name, {}))
+
+
+def _make(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[RuntimeStep]:
+    new = sorted((key, value) for key, value in wanted.items() if key not in old)
+    changed = sorted((key, value) for key, value in wanted.items() if old.get(key, value) != value)
+    if _is_many(len(changed), wanted):
+        yield SwapMap(name, _entries({**old, **wanted}))
+    elif new or changed:
+        yield SetMapEntries(name, tuple(new), tuple(changed))
+
+
+def _break(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[RuntimeStep]:
+    gone = tuple(sorted(key for key in old if key not in wanted))
+    if _is_many(len(gone), wanted):
+        yield SwapMap(name, _entries(wanted))
+    elif gone:
+        yield DeleteMapEntries(name, gone)
+
+
+def _is_many(commands: int, wanted: Mapping[str, str]) -> bool:
+    """One command costs about as much as twenty entries of a swap."""
+    return commands > SWAP_ABOVE and commands * 20 > len(wanted)
+
+
+def _entries(content: Mapping[str, str]) -> Entries:
+    return tuple(sorted(content.items()))
+
+
+def _map_rank(name: str) -> tuple[int, str]:
+    if name in _HOST_MAPS:
+        return len(MAP_ORDER) + _HOST_MAPS.index(name), name
+    return (MAP_ORDER.index(name) if name in MAP_ORDER else -1), name

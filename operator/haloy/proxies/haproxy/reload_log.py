@@ -1,0 +1,100 @@
+"""The last reloads, on disk, for `haloy reloads`: one JSON object a line, oldest first."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from haloy.model.refs import ObjectRef
+from haloy.proxies.base import ReloadCause, ReloadReason
+
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRecord:
+    """One attempt to reload. `alert`: HAProxy's first complaint when it failed, else empty."""
+
+    at: datetime
+    reasons: tuple[ReloadReason, ...]
+    generation: str
+    success: bool
+    seconds: float
+    alert: str = ""
+
+
+class ReloadLog:
+    """The file `path`, kept to the last 200 attempts. Blocking."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: int | None = None
+
+    def append(self, record: ReloadRecord) -> None:
+        line = json.dumps(_to_json(record), separators=(",", ":"))
+        if self._lines is None:
+            self._lines = len(self._read_lines())
+        if self._lines >= 2 * KEPT:
+            kept = [*self._read_lines()[-KEPT + 1 :], line]
+            unfinished = self._path.with_suffix(".unfinished")
+            unfinished.write_text("".join(f"{text}\n" for text in kept))
+            unfinished.chmod(0o600)
+            unfinished.replace(self._path)
+            self._lines = len(kept)
+            return
+        self._path.touch(mode=0o600, exist_ok=True)
+        with self._path.open("a") as file:
+            file.write(f"{line}\n")
+        self._lines += 1
+
+    def read(self) -> tuple[ReloadRecord, ...]:
+        """The last 200 attempts, oldest first. A line that a crash cut short is left out."""
+        records = []
+        for line in self._read_lines()[-KEPT:]:
+            try:
+                records.append(_from_json(json.loads(line)))
+            except (ValueError, KeyError, TypeError):
+                continue
+        return tuple(records)
+
+    def _read_lines(self) -> list[str]:
+        try:
+            return self._path.read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def _to_json(record: ReloadRecord) -> dict[str, object]:
+    return {
+        "at": record.at.isoformat(),
+        "reasons": [
+            {"cause": reason.cause.value, "source": None if reason.source is None else str(reason.source), "detail": reason.detail}
+            for reason in record.reasons
+        ],
+        "generation": record.generation,
+        "success": record.success,
+        "seconds": round(record.seconds, 3),
+        "alert": record.alert,
+    }
+
+
+def _from_json(data: dict[str, object]) -> ReloadRecord:
+    """Raises ValueError, KeyError or TypeError for a line of another shape."""
+    reasons = data["reasons"]
+    if not isinstance(reasons, list):
+        raise TypeError("reasons is not a list")
+    return ReloadRecord(
+        datetime.fromisoformat(str(data["at"])),
+        tuple(
+            ReloadReason(
+                ReloadCause(reason["cause"]),
+                None if reason["source"] is None else ObjectRef.parse(reason["source"]),
+                str(reason["detail"]),
+            )
+            for reason in reasons
+        ),
+        str(data["generation"]),
+        data["success"] is True,
+        float(str(data["seconds"])),
+        str(data["alert"]),
+    )

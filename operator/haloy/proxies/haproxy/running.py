@@ -1,0 +1,41 @@
+"""What one HAProxy does now, as a value that can be compared with what is wanted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
+
+CRT_LIST = "certs/list.crt-list"
+CA_FOLDER = "ca/"
+
+ServerKey = tuple[str, str]
+"""(section name, server name)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """`artifacts` is what the process does now: sections as they were loaded, servers, weights, states, maps, digests and
+    certificate lines as they are live. Maps and PEM files that HAProxy has not loaded are absent from `maps` and `pem_files`.
+
+    `leaving`: servers in maintenance that are not part of `artifacts` and are still to be deleted.
+    `crt_list`: whether the crt-list is loaded at all (it is not without a TLS listener).
+    `drift`: sentences about what nobody ordered and only a reload puts right.
+    """
+
+    artifacts: Artifacts
+    leaving: Mapping[ServerKey, Server] = field(default_factory=dict)
+    crt_list: bool = True
+    drift: tuple[str, ...] = ()
+
+
+def sections(artifacts: Artifacts) -> dict[str, Section]:
+    """Every section by name, in the order of the files."""
+    return {section.name: section for fragment in artifacts.fragments for section in fragment.sections}
+
+
+def servers(artifacts: Artifacts) -> Iterator[tuple[ServerKey, Server]]:
+    """Every server of every section."""
+    for fragment in artifacts.fragments:
+        for section in fragment.sections:
+            for server in section.servers:
+                yield (section.name, server.name), server

@@ -1,0 +1,219 @@
+"""The one loop: store → snapshot → translate → apply → status. The file to read first.
+
+    wait for a change ─→ run_cycle() ─→ a Cycle, logged once as a sentence ─→ wait
+
+The first change goes at once; what arrives within the hold-off after a cycle began is coalesced into the next one. Nothing is
+applied before every source has synced. An object that the proxy itself refuses is put back to the version that was live
+before, or left out when there was none, and the rest is applied: one bad object hurts nobody else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from haloy.api.conditions import Report
+from haloy.api.snapshot import Object, Snapshot
+from haloy.clock import Clock
+from haloy.metrics import Metrics
+from haloy.model.refs import ObjectRef
+from haloy.proxies.base import Applied, Failed, Outcome, Proxy
+from haloy.retained import RetainedCertificates
+from haloy.sources.store import Store
+from haloy.status.board import StatusBoard
+from haloy.status.desired import Programming
+from haloy.translate import Context, Memo, Translation, translate
+
+log = logging.getLogger(__name__)
+
+HOLD_OFF = 0.1
+"""Seconds; the longest that a change waits for others of its burst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One turn of the loop. `str()` is the log line."""
+
+    number: int
+    objects: int
+    outcome: Outcome | None
+    refused: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        head = f"cycle {self.number}: {self.objects} objects"
+        refused = f"; refused by the proxy: {', '.join(self.refused)}" if self.refused else ""
+        match self.outcome:
+            case None:
+                return f"{head}, waiting for the sources to sync"
+            case Applied(reload=(), commands=0):
+                return f"{head}, nothing to change{refused}"
+            case Applied() as applied:
+                how = f"{applied.commands} runtime commands"
+                if applied.reload:
+                    how = f"one reload ({'; '.join(str(reason) for reason in applied.reload)})"
+                return f"{head}, live in {self.seconds * 1000:.0f} ms with {how}{refused}"
+            case Failed() as failed:
+                why = "; ".join(refusal.message for refusal in failed.refusals) or "no reason given"
+                return f"{head}, NOT live, {failed.step} failed: {why}; what was live stays live{refused}"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object that the proxy refused, in the version that it refused, and the proxy's words."""
+
+    refused: Object
+    message: str
+
+
+@dataclass(slots=True)
+class State:
+    """What one cycle hands to the next."""
+
+    held: dict[ObjectRef, Held] = field(default_factory=dict)
+    live_objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
+    live: Mapping[ObjectRef, int] = field(default_factory=dict)
+    translation: Translation | None = None
+    snapshot: Snapshot | None = None
+
+
+class Reconciler:
+    """Drives one Proxy from one Store. `context` gives the administrator's part of translation anew for each cycle."""
+
+    def __init__(
+        self,
+        store: Store,
+        proxy: Proxy,
+        context: Callable[[], Context],
+        board: StatusBoard,
+        retained: RetainedCertificates,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._proxy = proxy
+        self._context = context
+        self._board = board
+        self._retained = retained
+        self._metrics = metrics
+        self._clock = clock
+        self._memo = Memo()
+        self._number = 0
+        self.state = State()
+        self.last: Cycle | None = None
+
+    async def run(self, after_cycle: Callable[[Cycle], None]) -> None:
+        """Run until cancelled."""
+        while True:
+            await self._store.changed()
+            began = self._clock.monotonic()
+            cycle = await self.run_cycle()
+            log.log(logging.WARNING if isinstance(cycle.outcome, Failed) or cycle.refused else logging.INFO, "%s", cycle)
+            after_cycle(cycle)
+            rest = HOLD_OFF - (self._clock.monotonic() - began)
+            if rest > 0:
+                await asyncio.sleep(rest)
+
+    async def run_cycle(self) -> Cycle:
+        """Make what the Store holds now live, as far as it can be, and update every status."""
+        began = self._clock.monotonic()
+        self._number += 1
+        snapshot = self._store.snapshot()
+        if not snapshot.synced:
+            return Cycle(self._number, len(snapshot.objects), None)
+        self._release(snapshot)
+        while True:
+            translation = self._translate(snapshot)
+            outcome = await self._proxy.apply(translation.delivery)
+            if not (isinstance(outcome, Failed) and self._hold(snapshot, outcome)):
+                break
+        self._remember(snapshot, translation, outcome)
+        seconds = self._clock.monotonic() - began
+        refused = tuple(f"{ref}: {held.message}" for ref, held in sorted(self.state.held.items()))
+        self.last = Cycle(self._number, len(snapshot.objects), outcome, refused, seconds)
+        self._count(outcome)
+        return self.last
+
+    def _translate(self, snapshot: Snapshot) -> Translation:
+        """Translate with every held object in its last live version, or without it when there is none."""
+        objects = dict(snapshot.objects)
+        excluded: dict[ObjectRef, str] = {}
+        for ref, held in self.state.held.items():
+            before = self.state.live_objects.get(ref)
+            if before is None or before is held.refused:
+                excluded[ref] = held.message
+            else:
+                objects[ref] = before
+        if objects != snapshot.objects:
+            snapshot = replace(snapshot, objects=objects)
+        context = replace(self._context(), retained=self._retained.certificates, excluded=excluded)
+        return translate(snapshot, context, self._memo)
+
+    def _hold(self, snapshot: Snapshot, failed: Failed) -> bool:
+        """Hold back the objects that the proxy named. False: it named none that is not held already."""
+        found = False
+        for refusal in failed.refusals:
+            ref = refusal.source.ref if refusal.source else None
+            refused = snapshot.objects.get(ref) if ref else None
+            if ref is None or refused is None or refusal.source is None:
+                continue
+            held = self.state.held.get(ref)
+            message = f"{refusal.source.field}: the proxy refuses it: {refusal.message}"
+            if held is None:
+                self.state.held[ref] = Held(refused, message)
+                found = True
+            elif self.state.live_objects.get(ref) not in (None, refused):
+                # Its earlier version is refused as well: leave the object out altogether.
+                self.state.live_objects = {key: item for key, item in self.state.live_objects.items() if key != ref}
+                found = True
+        return found
+
+    def _release(self, snapshot: Snapshot) -> None:
+        """A refused object that has changed since gets a new chance."""
+        self.state.held = {
+            ref: held for ref, held in self.state.held.items() if snapshot.objects.get(ref) is held.refused
+        }
+
+    def _remember(self, snapshot: Snapshot, translation: Translation, outcome: Outcome) -> None:
+        state = self.state
+        state.snapshot, state.translation = snapshot, translation
+        failure = ""
+        if isinstance(outcome, Applied):
+            state.live_objects = {
+                ref: item for ref, item in snapshot.objects.items() if ref not in state.held
+            } | {ref: item for ref, item in state.live_objects.items() if ref in state.held}
+            state.live = {ref: item.generation for ref, item in snapshot.objects.items() if ref not in state.held}
+            self._retained.keep(translation.delivery)
+        else:
+            failure = "; ".join(refusal.message for refusal in outcome.refusals) or f"{outcome.step} failed"
+        reports = {ref: self._current(report, snapshot) for ref, report in translation.reports.items()}
+        programming = Programming(
+            live=state.live,
+            failure=failure,
+            refused={ref: held.message for ref, held in state.held.items()},
+            proxies=(1 if isinstance(outcome, Applied) else 0, 1),
+        )
+        model = translation.delivery.model
+        for sentence in self._board.translated(reports, snapshot.rejections, model, programming):
+            log.info("%s", sentence)
+
+    def _current(self, report: Report, snapshot: Snapshot) -> Report:
+        """The report of a held object speaks of the version the user wrote, not of the one that is served."""
+        item = snapshot.objects.get(report.ref)
+        if item is None or report.ref not in self.state.held:
+            return report
+        return replace(report, generation=item.generation)
+
+    def _count(self, outcome: Outcome) -> None:
+        metrics = self._metrics
+        match outcome:
+            case Applied(reload=(), commands=0):
+                metrics.cycles.labels("unchanged").inc()
+            case Applied() as applied:
+                metrics.cycles.labels("applied").inc()
+                metrics.apply_seconds.observe(applied.seconds)
+                metrics.runtime_commands.inc(applied.commands)
+                for cause in {reason.cause for reason in applied.reload}:
+                    metrics.reloads.labels(cause.value).inc()
+            case Failed():
+                metrics.cycles.labels("failed").inc()

@@ -1,0 +1,1 @@
+"""Status: what is really true of each object, computed as a plain function of what was seen."""

@@ -1,0 +1,103 @@
+"""The newest status of every object, and the sentences about what changed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from haloy.api.conditions import ConditionType, Report
+from haloy.api.snapshot import Rejection
+from haloy.clock import Clock
+from haloy.model.health import Observation
+from haloy.model.model import Model
+from haloy.model.refs import ObjectRef
+from haloy.status.desired import Inputs, Programming, desired
+from haloy.status.health import HealthView
+from haloy.status.values import Status
+
+
+class StatusBoard:
+    """Holds what `desired` needs, recomputes when a part changes, and wakes those who wait.
+
+    `version` counts the changes of any status; equal statuses do not count.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._reports: Mapping[ObjectRef, Report] = {}
+        self._model: Model | None = None
+        self._programming = Programming()
+        self._observations: Sequence[Observation] = ()
+        self._changed = asyncio.Event()
+        self.rejections: tuple[Rejection, ...] = ()
+        self.statuses: Mapping[ObjectRef, Status] = {}
+        self.version = 0
+
+    @property
+    def model(self) -> Model | None:
+        return self._model
+
+    @property
+    def programming(self) -> Programming:
+        return self._programming
+
+    def translated(
+        self,
+        reports: Mapping[ObjectRef, Report],
+        rejections: tuple[Rejection, ...],
+        model: Model,
+        programming: Programming,
+    ) -> list[str]:
+        """Take in the result of a cycle. Returns one sentence per transition of Ready or Programmed."""
+        self._reports, self.rejections, self._model, self._programming = reports, rejections, model, programming
+        return self._recompute()
+
+    def observed(self, observations: Sequence[Observation]) -> list[str]:
+        """Take in what the proxies report. Returns one sentence per transition."""
+        same = len(observations) == len(self._observations) and all(
+            new.endpoints == old.endpoints for new, old in zip(observations, self._observations, strict=True)
+        )
+        self._observations = observations
+        return [] if same else self._recompute()
+
+    async def changed(self, since: int) -> int:
+        """Wait until `version` is beyond `since`; returns it."""
+        while self.version <= since:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.version
+
+    def _recompute(self) -> list[str]:
+        if self._model is None:
+            return []
+        before = self.statuses
+        self.statuses = desired(
+            Inputs(
+                self._reports,
+                self.rejections,
+                self._model,
+                self._programming,
+                HealthView(self._model.clusters, self._observations),
+                self._clock.now(),
+                before,
+            )
+        )
+        if self.statuses == before:
+            return []
+        self.version += 1
+        self._changed.set()
+        return transitions(before, self.statuses)
+
+
+def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, Status]) -> list[str]:
+    """One sentence per object whose Ready changed, appeared with trouble, or went away."""
+    sentences: list[str] = []
+    for ref, status in after.items():
+        old = before.get(ref)
+        was = old.condition(ConditionType.READY) if old else None
+        now = status.condition(ConditionType.READY)
+        if now is None or (was is not None and (was.status, was.message) == (now.status, now.message)):
+            continue
+        if was is None and status.ready:
+            continue
+        sentences.append(f"{ref}: Ready={now.status} ({now.reason}): {now.message}")
+    sentences += [f"{ref}: removed" for ref in before if ref not in after]
+    return sentences

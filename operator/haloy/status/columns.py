@@ -1,0 +1,108 @@
+"""The ready-made strings that printer columns and tables show (a JSONPath over a list would print its first item only)."""
+
+from haloy.api.conditions import Report
+from haloy.model.cluster import Algorithm
+from haloy.model.health import EndpointHealth, GrpcCheck, Health, HealthCheck, HttpCheck, TcpCheck
+from haloy.model.model import Model
+from haloy.status.health import Count, HealthView
+from haloy.status.values import EndpointStatus
+from haloy.text import format_duration
+
+
+class Columns:
+    """The columns of every object of one Model; `proxies` is (in sync, all)."""
+
+    def __init__(self, model: Model, health: HealthView, proxies: tuple[int, int]) -> None:
+        self._health = health
+        self._proxies = "{}/{}".format(*proxies)
+        self._clusters = {cluster.name: cluster for cluster in model.clusters}
+        self._certificates = {certificate.name: certificate for certificate in model.certificates}
+
+    def of(self, report: Report) -> dict[str, str]:
+        match report.ref.kind:
+            case "Route":
+                return self._route(report)
+            case "Backend":
+                return self._backend(report)
+            case _:
+                return self._policy(report)
+
+    def endpoints(self, report: Report) -> tuple[EndpointStatus, ...]:
+        if report.ref.kind != "Backend":
+            return ()
+        found: list[EndpointStatus] = []
+        for name in report.clusters:
+            merged_by_key = self._health.endpoints(name)
+            cluster = self._clusters.get(name)
+            for endpoint in cluster.endpoints if cluster else ():
+                merged = merged_by_key.get(endpoint.key)
+                if merged is None:
+                    continue
+                health: EndpointHealth = merged.health
+                found.append(
+                    EndpointStatus(
+                        endpoint.address,
+                        endpoint.port,
+                        health.health,
+                        health.reason,
+                        health.since,
+                        merged.seen_by,
+                        endpoint.hostname,
+                    )
+                )
+        return tuple(found)
+
+    def _route(self, report: Report) -> dict[str, str]:
+        hosts = list(report.hosts)
+        more = f" +{len(hosts) - 1}" if len(hosts) > 1 else ""
+        count = Count.sum(self._health.count(cluster) for cluster in report.clusters)
+        expiries = [
+            self._certificates[name].not_after for name in report.certificates if name in self._certificates
+        ]
+        return {
+            "hosts": f"{hosts[0]}{more}" if hosts else "",
+            "backends": f"{count.healthy}/{count.total}" if report.clusters else "-",
+            "proxies": self._proxies,
+            "certificateExpires": min(expiries).strftime("%Y-%m-%d") if expiries else "",
+        }
+
+    def _backend(self, report: Report) -> dict[str, str]:
+        cluster = next((self._clusters[name] for name in report.clusters if name in self._clusters), None)
+        count = Count.sum(self._health.count(name) for name in report.clusters)
+        return {
+            "up": f"{count.healthy}/{count.total}",
+            "algorithm": (cluster.balance.algorithm if cluster else Algorithm.ROUND_ROBIN).value,
+            "health": self._overall(count).value,
+            "check": describe_check(cluster.health_check) if cluster and cluster.health_check else "",
+        }
+
+    def _policy(self, report: Report) -> dict[str, str]:
+        using = [
+            cluster
+            for cluster in self._clusters.values()
+            if cluster.health_check and cluster.health_check.source == report.ref
+        ]
+        check = using[0].health_check if using else None
+        return {"targets": str(len(using)), "check": describe_check(check) if check else ""}
+
+    @staticmethod
+    def _overall(count: Count) -> Health:
+        if count.total == 0 or count.unknown == count.total:
+            return Health.UNKNOWN
+        if count.unhealthy == count.total:
+            return Health.UNHEALTHY
+        return Health.HEALTHY if count.healthy == count.total else Health.DEGRADED
+
+
+def describe_check(check: HealthCheck) -> str:
+    """`GET /healthz every 15s`."""
+    every = f"every {format_duration(check.interval)}"
+    match check.kind:
+        case HttpCheck(path=path, method=method):
+            return f"{method} {path} {every}"
+        case TcpCheck():
+            return f"tcp {every}"
+        case GrpcCheck(service=service):
+            return f"grpc {service or '(server)'} {every}"
+
+

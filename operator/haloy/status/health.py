@@ -1,0 +1,84 @@
+"""Endpoint health merged over the proxies, and counted per cluster."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from haloy.model.cluster import Cluster
+from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    total: int = 0
+    healthy: int = 0
+    unhealthy: int = 0
+    unknown: int = 0
+
+    @classmethod
+    def sum(cls, counts: Iterable[Self]) -> Self:
+        listed = list(counts)
+        return cls(
+            sum(count.total for count in listed),
+            sum(count.healthy for count in listed),
+            sum(count.unhealthy for count in listed),
+            sum(count.unknown for count in listed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MergedHealth:
+    """`seen_by`: of how many proxies' fresh observations how many have the endpoint, `2/2`."""
+
+    health: EndpointHealth
+    seen_by: str
+
+
+def merge(key: EndpointKey, observations: Sequence[Observation]) -> MergedHealth | None:
+    """Healthy if up on every fresh observation, Unhealthy if down on all, Degraded when they differ; None: nobody has it.
+
+    The reason and the time are those of the worst; of equals, the one that lasts longest.
+    """
+    seen = [observation.endpoints[key] for observation in observations if key in observation.endpoints]
+    if not seen:
+        return None
+    order = (Health.UNHEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.HEALTHY)
+    worst = min(seen, key=lambda item: (order.index(item.health), item.since))
+    states = {item.health for item in seen}
+    together = worst.health if len(states) == 1 else Health.DEGRADED
+    return MergedHealth(EndpointHealth(together, worst.reason, worst.since), f"{len(seen)}/{len(observations)}")
+
+
+class HealthView:
+    """The merged health of all endpoints of `clusters`, built once per status computation."""
+
+    def __init__(self, clusters: Iterable[Cluster], observations: Sequence[Observation]) -> None:
+        self._merged: dict[str, Mapping[str, MergedHealth | None]] = {
+            cluster.name: {
+                endpoint.key: merge(EndpointKey(cluster.name, endpoint.key), observations)
+                for endpoint in cluster.endpoints
+            }
+            for cluster in clusters
+        }
+
+    def endpoints(self, cluster: str) -> Mapping[str, MergedHealth | None]:
+        """By the Endpoint's key; None: no proxy reports it."""
+        return self._merged.get(cluster, {})
+
+    def count(self, cluster: str) -> Count:
+        states = [merged.health.health if merged else Health.UNKNOWN for merged in self.endpoints(cluster).values()]
+        return Count(
+            len(states),
+            states.count(Health.HEALTHY) + states.count(Health.DEGRADED),
+            states.count(Health.UNHEALTHY),
+            states.count(Health.UNKNOWN),
+        )
+
+    def not_healthy(self, clusters: Iterable[str]) -> list[str]:
+        """`10.0.0.5:8080 (L7STS/503)` of every endpoint that is not Healthy, sorted."""
+        return sorted(
+            f"{key} ({merged.health.reason})" if merged else f"{key} (no result)"
+            for cluster in clusters
+            for key, merged in self.endpoints(cluster).items()
+            if merged is None or merged.health.health is not Health.HEALTHY
+        )
