@@ -104,8 +104,9 @@ class Reconciler:
 
     async def run(self, after_cycle: Callable[[Cycle], None]) -> None:
         """Run until cancelled."""
+        seen = 0
         while True:
-            await self._store.changed()
+            seen = await self._store.changed(seen)
             began = self._clock.monotonic()
             cycle = await self.run_cycle()
             log.log(logging.WARNING if isinstance(cycle.outcome, Failed) or cycle.refused else logging.INFO, "%s", cycle)

@@ -13,9 +13,10 @@ _LONGEST = 80
 class Problem:
     """One thing wrong with an object.
 
-    `field` is the path as in the manifest, `spec.rules[0].matches[1].path.value`; empty: the object as a whole. `value` is what
-    stands there, shortened; empty when it is not worth showing, and always for what may be secret. `message` says what is
-    expected and how to mend it: after a value it goes on from there ("is not a duration; ..."), without one it is a sentence.
+    `field` is the path as in the manifest, `spec.rules[0].matches[1].path.value`; empty: the object as a whole.
+    `value` is what stands there, shortened; empty when it is not worth showing, and always for what may be secret.
+    `message` says what is expected and how to mend it: after a value it goes on from there ("is not a duration; ..."),
+    without one it is a sentence.
     """
 
     field: str
@@ -46,12 +47,19 @@ def join_path(prefix: str, field: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it may stand in a message: one line, printable, at most about 80 characters, whatever a user put there."""
+    """A value as it may stand in a message: one line, printable, at most about 80 characters, whatever a user put
+    there."""
     match value:
         case bool() | int() | float():
-            return _cut(json.dumps(value)) if not isinstance(value, int) or abs(value) < 10**_LONGEST else "a very large number"
+            return (
+                _cut(json.dumps(value))
+                if not isinstance(value, int) or abs(value) < 10**_LONGEST
+                else "a very large number"
+            )
         case str():
-            return json.dumps(value if len(value) <= _LONGEST else value[:_LONGEST] + "...", ensure_ascii=not value.isprintable())
+            return json.dumps(
+                value if len(value) <= _LONGEST else value[:_LONGEST] + "...", ensure_ascii=not value.isprintable()
+            )
         case list() | tuple():
             return f"a list of {len(value)}"
         case dict():

@@ -68,3 +68,8 @@ class Snapshot:
 
     def backends(self) -> tuple[Backend, ...]:
         return tuple(item for _, item in sorted(self.objects.items()) if isinstance(item, Backend))
+
+
+def secret_of_files(route: ObjectRef) -> ObjectRef:
+    """The ref under which a source stores, as a TlsSecret, what a Route's `tls.crtFile` and `tls.keyFile` hold."""
+    return ObjectRef("Secret", route.namespace, f"{route.name}.tls-files")

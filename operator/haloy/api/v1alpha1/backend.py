@@ -5,14 +5,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from haloy.api.v1alpha1.base import LABEL, ApiModel, ApiObject, Name
-from haloy.api.v1alpha1.common import HOST, TOKEN, Between, ExactHost, HeaderName, Port
+from haloy.api.v1alpha1.base import ApiModel, ApiObject, Name
+from haloy.api.v1alpha1.common import ExactHost, HeaderName, Port
+from haloy.api.v1alpha1.durations import Between
 from haloy.api.v1alpha1.host import is_ip, normalise_address
+from haloy.api.v1alpha1.lists import ListMap, ListSet
+from haloy.api.v1alpha1.patterns import HOST, LABEL, LABEL_KEY, LABEL_VALUE, TOKEN
 from haloy.api.v1alpha1.rule import Rule
 
-Address = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=HOST), AfterValidator(normalise_address)]
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=r"^([-a-z0-9.]{1,253}/)?[-A-Za-z0-9_.]{1,63}$")]
-LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+Address = Annotated[
+    str, StringConstraints(min_length=1, max_length=260, pattern=HOST), AfterValidator(normalise_address)
+]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY)]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE)]
 Protocol = Literal["http1", "h2", "h2c", "https"]
 Algorithm = Literal["RoundRobin", "LeastConnections", "Random", "SourceIP", "URI", "Header", "First"]
 RetryCondition = Literal[
@@ -35,24 +40,32 @@ class Endpoint(ApiModel):
     address: Address = Field(description="IP address, or a DNS name that haloy resolves.", examples=["10.0.0.5"])
     port: Port = Field(description="TCP port.", examples=[8080])
     weight: Annotated[int, Field(ge=0, le=256)] = Field(
-        100, description="Share of the Backend's traffic, in proportion to the other weights; 0 gets none.", examples=[50]
+        default=100,
+        description="Share of the Backend's traffic, in proportion to the other weights; 0 gets none.",
+        examples=[50],
     )
-    backup: bool = Field(False, description="Whether it gets traffic only when all others are down.", examples=[True])
+    backup: bool = Field(
+        default=False, description="Whether it gets traffic only when all others are down.", examples=[True]
+    )
 
 
 class BackendTls(ApiModel):
     """How the endpoints' certificates are verified."""
 
     ca_secret_name: Name | None = Field(
-        None, description="Secret whose ca.crt holds the CA certificates; without it the system's.", examples=["shop-ca"]
+        default=None,
+        description="Secret whose ca.crt holds the CA certificates; without it the system's.",
+        examples=["shop-ca"],
     )
     server_name: ExactHost | None = Field(
-        None,
+        default=None,
         description="Name sent as SNI and looked for in the certificate; without it each endpoint's own DNS name.",
         examples=["shop.internal"],
     )
     client_certificate_secret_name: Name | None = Field(
-        None, description="Secret of type kubernetes.io/tls that haloy presents to the endpoints.", examples=["shop-client"]
+        default=None,
+        description="Secret of type kubernetes.io/tls that haloy presents to the endpoints.",
+        examples=["shop-client"],
     )
 
 
@@ -60,13 +73,16 @@ class LoadBalancing(ApiModel):
     """How an endpoint is chosen."""
 
     algorithm: Algorithm = Field(
-        "RoundRobin",
-        description="RoundRobin, LeastConnections, Random, First (fills one endpoint after the other), or a hash of SourceIP, "
+        default="RoundRobin",
+        description="RoundRobin, LeastConnections, Random, First (fills one endpoint after the other), or a hash of "
+        "SourceIP, "
         "URI or Header.",
         examples=["LeastConnections"],
     )
     header: HeaderName | None = Field(
-        None, description="The request header that is hashed; exactly with algorithm Header.", examples=["x-user"]
+        default=None,
+        description="The request header that is hashed; exactly with algorithm Header.",
+        examples=["x-user"],
     )
     RULES: ClassVar = (
         Rule(
@@ -86,30 +102,42 @@ class Cookie(ApiModel):
         description="Name of the cookie.", examples=["SRV"]
     )
     max_age: Annotated[int, Between("1s", "8760h")] | None = Field(
-        None, description="How long the binding lasts; without it until the browser closes.", examples=["1h"]
+        default=None, description="How long the binding lasts; without it until the browser closes.", examples=["1h"]
     )
 
 
 class SessionAffinity(ApiModel):
     """What keeps a client at the endpoint that served it first."""
 
-    cookie: Cookie = Field(description="Affinity by a cookie that haloy sets.", examples=[{"name": "SRV", "maxAge": "1h"}])
+    cookie: Cookie = Field(
+        description="Affinity by a cookie that haloy sets.", examples=[{"name": "SRV", "maxAge": "1h"}]
+    )
 
 
 class Connections(ApiModel):
     """Limits on the connections to the endpoints."""
 
     max_per_endpoint: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        None, description="Connections to one endpoint at once; further requests wait. Without it no limit.", examples=[100]
+        default=None,
+        description="Connections to one endpoint at once; further requests wait. Without it no limit.",
+        examples=[100],
     )
     queue_timeout: Annotated[int, Between("1ms", "1h")] = Field(
-        "5s", validate_default=True, description="Longest wait for a free connection; then 503.", examples=["10s"]
+        default="5s",
+        validate_default=True,
+        description="Longest wait for a free connection; then 503.",
+        examples=["10s"],
     )
     connect_timeout: Annotated[int, Between("1ms", "5m")] = Field(
-        "5s", validate_default=True, description="Longest wait for an endpoint to accept a connection.", examples=["2s"]
+        default="5s",
+        validate_default=True,
+        description="Longest wait for an endpoint to accept a connection.",
+        examples=["2s"],
     )
     send_proxy_protocol: Literal["v1", "v2"] | None = Field(
-        None, description="Version of the PROXY protocol header that tells endpoints the client's address.", examples=["v2"]
+        default=None,
+        description="Version of the PROXY protocol header that tells endpoints the client's address.",
+        examples=["v2"],
     )
 
 
@@ -117,22 +145,14 @@ class Retry(ApiModel):
     """What is tried again, at another endpoint where there is one."""
 
     attempts: Annotated[int, Field(ge=0, le=10)] = Field(
-        2, description="Repetitions after the first attempt; 0: none.", examples=[3]
+        default=2, description="Repetitions after the first attempt; 0: none.", examples=[3]
     )
-    on: Annotated[tuple[RetryCondition, ...], Field(strict=False, max_length=12)] = Field(
-        ("connectFailure",),
-        description="What is repeated: connectFailure, timeout, or a response status in quotes (401 403 404 408 425 500 to 504). "
+    on: Annotated[tuple[RetryCondition, ...], Field(strict=False, max_length=12), ListSet()] = Field(
+        default=("connectFailure",),
+        description="What is repeated: connectFailure, timeout, or a response status in quotes (401 403 404 408 425 "
+        "500 to 504). "
         "Requests that are not idempotent are repeated after connectFailure only.",
         examples=[["connectFailure", "503"]],
-    )
-    RULES: ClassVar = (
-        Rule(
-            "retry-on-once",
-            "self.on.all(a, self.on.exists_one(b, a == b))",
-            "each condition stands once; remove the repetition",
-            lambda retry: len(retry.on) == len(set(retry.on)),
-            field="on",
-        ),
     )
 
 
@@ -143,8 +163,8 @@ class LabelRequirement(ApiModel):
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
         description="In, NotIn, Exists or DoesNotExist.", examples=["In"]
     )
-    values: Annotated[tuple[LabelValue, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Values, exactly for In and NotIn.", examples=[["shop", "web"]]
+    values: Annotated[tuple[LabelValue, ...], Field(strict=False, max_length=16), ListSet()] = Field(
+        default=(), description="Values, exactly for In and NotIn.", examples=[["shop", "web"]]
     )
     RULES: ClassVar = (
         Rule(
@@ -172,10 +192,10 @@ class LabelSelector(ApiModel):
     """A selector as everywhere in Kubernetes: all conditions hold; without conditions it selects everything."""
 
     match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] = Field(
-        {}, description="Labels and the values that they must have.", examples=[{"team": "shop"}]
+        default={}, description="Labels and the values that they must have.", examples=[{"team": "shop"}]
     )
     match_expressions: Annotated[tuple[LabelRequirement, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Further conditions on labels.", examples=[[{"key": "team", "operator": "Exists"}]]
+        default=(), description="Further conditions on labels.", examples=[[{"key": "team", "operator": "Exists"}]]
     )
 
     def selects(self, labels: Mapping[str, str]) -> bool:
@@ -187,13 +207,13 @@ class AllowedNamespaces(ApiModel):
     """The namespaces whose Routes may refer to the Backend."""
 
     from_: Literal["Same", "All", "Selector"] = Field(
-        "Same",
+        default="Same",
         alias="from",
         description="Same: the Backend's own namespace only; All; Selector: those that selector selects.",
         examples=["Selector"],
     )
     selector: LabelSelector | None = Field(
-        None,
+        default=None,
         description="Selects namespaces by their labels; exactly with from: Selector.",
         examples=[{"matchLabels": {"team": "shop"}}],
     )
@@ -212,7 +232,9 @@ class AllowedRoutes(ApiModel):
     """Who may refer to the Backend."""
 
     namespaces: AllowedNamespaces = Field(
-        AllowedNamespaces(), description="The namespaces whose Routes may refer to it.", examples=[{"from": "All"}]
+        default=AllowedNamespaces(),
+        description="The namespaces whose Routes may refer to it.",
+        examples=[{"from": "All"}],
     )
 
 
@@ -226,40 +248,46 @@ class BackendSpec(ApiModel):
     """What the Backend is."""
 
     service: ServiceRef | None = Field(
-        None,
+        default=None,
         description="Endpoints from a Service's EndpointSlices. Either this or endpoints.",
         examples=[{"name": "shop", "port": 80}],
     )
-    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False, max_length=512)] = Field(
-        (), description="Endpoints by address. Either this or service.", examples=[[{"address": "10.0.0.5", "port": 8080}]]
+    endpoints: Annotated[tuple[Endpoint, ...], Field(strict=False, max_length=512), ListMap(("address", "port"))] = (
+        Field(
+            default=(),
+            description="Endpoints by address. Either this or service.",
+            examples=[[{"address": "10.0.0.5", "port": 8080}]],
+        )
     )
     protocol: Protocol = Field(
-        "http1",
+        default="http1",
         description="http1; h2: HTTP/2 over TLS; h2c: HTTP/2 in the clear; https: HTTP/1.1 over TLS.",
         examples=["https"],
     )
     tls: BackendTls | None = Field(
-        None,
+        default=None,
         description="How TLS to the endpoints is verified; only with protocol h2 or https.",
         examples=[{"serverName": "shop.internal"}],
     )
     load_balancing: LoadBalancing = Field(
-        LoadBalancing(), description="How an endpoint is chosen.", examples=[{"algorithm": "LeastConnections"}]
+        default=LoadBalancing(), description="How an endpoint is chosen.", examples=[{"algorithm": "LeastConnections"}]
     )
     session_affinity: SessionAffinity | None = Field(
-        None, description="Keeps a client at one endpoint; without it none.", examples=[{"cookie": {"name": "SRV"}}]
+        default=None,
+        description="Keeps a client at one endpoint; without it none.",
+        examples=[{"cookie": {"name": "SRV"}}],
     )
     health_policy: Name | None = Field(
-        None,
+        default=None,
         description="HealthPolicy of the same namespace; without it a TCP check with the built-in defaults.",
         examples=["web-checks"],
     )
     connections: Connections = Field(
-        Connections(), description="Limits on connections to the endpoints.", examples=[{"maxPerEndpoint": 100}]
+        default=Connections(), description="Limits on connections to the endpoints.", examples=[{"maxPerEndpoint": 100}]
     )
-    retry: Retry = Field(Retry(), description="What is tried again.", examples=[{"attempts": 3}])
+    retry: Retry = Field(default=Retry(), description="What is tried again.", examples=[{"attempts": 3}])
     allowed_routes: AllowedRoutes = Field(
-        AllowedRoutes(), description="Who may refer to the Backend.", examples=[{"namespaces": {"from": "All"}}]
+        default=AllowedRoutes(), description="Who may refer to the Backend.", examples=[{"namespaces": {"from": "All"}}]
     )
     RULES: ClassVar = (
         Rule(
@@ -277,8 +305,10 @@ class BackendSpec(ApiModel):
         ),
         Rule(
             "tls-server-name",
-            "TODO",
-            "protocol h2 or https with a service or an IP address needs tls.serverName, the name in the endpoints' certificate",
+            "!(self.protocol in ['h2', 'https']) || (has(self.tls) && has(self.tls.serverName)) || "
+            "!(has(self.service) || has(self.endpoints) && self.endpoints.exists(e, e.address.matches('^[0-9.]+$|:')))",
+            "protocol h2 or https with a service or an IP address needs tls.serverName, the name in the endpoints' "
+            "certificate",
             _verifiable,
             field="tls.serverName",
         ),

@@ -4,20 +4,21 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from haloy.api.problems import Problem
+from haloy.api.problems import Problem, shown
+from haloy.api.v1alpha1.durations import Between
+from haloy.api.v1alpha1.patterns import LABEL, SUBDOMAIN
 from haloy.api.v1alpha1.rule import Rule
 from haloy.model.refs import ObjectRef
+from haloy.text import format_duration
 
 GROUP = "haloy.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
-
-SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=SUBDOMAIN)]
 """The name of an object: a DNS-1123 subdomain."""
@@ -55,11 +56,33 @@ class ApiModel(BaseModel):
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
-        problems = [Problem(rule.field, "", rule.message) for rule in self.RULES if not rule.holds(self)]
+        problems = [self._broken(rule) for rule in self.RULES if not rule.holds(self)]
         problems += self.own_problems()
         if problems:
             raise PydanticCustomError(RULES_BROKEN, "rules broken", {"problems": tuple(problems)})
         return self
+
+    def _broken(self, rule: Rule) -> Problem:
+        value = self._shown_at(rule.field)
+        return Problem(rule.field, value, f"is not possible here: {rule.message}" if value else rule.message)
+
+    def _shown_at(self, path: str) -> str:
+        """The scalar at a field of this part as a manifest has it; empty if there is none, or if it is not a plain
+        value."""
+        found = [(name, field) for name, field in type(self).model_fields.items() if (field.alias or name) == path]
+        for name, field in found:
+            value = getattr(self, name)
+            if any(isinstance(mark, Between) for mark in field.metadata):
+                return shown(format_duration(value))
+            return shown(value) if isinstance(value, str | int) else ""
+        return ""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        if cls.RULES:
+            schema["x-kubernetes-validations"] = [rule.as_validation() for rule in cls.RULES]
+        return schema
 
     def own_problems(self) -> Iterable[Problem]:
         """What no CEL rule can find out. Fields are relative to this part."""
@@ -69,7 +92,9 @@ class ApiModel(BaseModel):
 class Metadata(BaseModel):
     """The parts of an object's metadata that mean something to haloy; the others are tolerated and forgotten."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True
+    )
 
     name: Name
     namespace: Namespace = "default"

@@ -5,11 +5,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from haloy.api.v1alpha1.base import ApiModel, ApiObject
-from haloy.api.v1alpha1.common import Authority, Between, HttpHeader
+from haloy.api.v1alpha1.common import Authority, HttpHeader
+from haloy.api.v1alpha1.durations import Between
+from haloy.api.v1alpha1.lists import ListSet
+from haloy.api.v1alpha1.patterns import GRPC_SERVICE, PRINTABLE, STATUS_RANGE, TARGET
 from haloy.api.v1alpha1.rule import Rule
 
-_TARGET = r"^/[-A-Za-z0-9/._~!$&'()*+,;=:@%?]*$"
-StatusRange = Annotated[str, StringConstraints(min_length=3, max_length=7, pattern=r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$")]
+StatusRange = Annotated[str, StringConstraints(min_length=3, max_length=7, pattern=STATUS_RANGE)]
 Threshold = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -21,26 +23,34 @@ def _ranges(texts: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 class HttpCheck(ApiModel):
     """A request, and the response that counts as a pass."""
 
-    path: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=_TARGET)] = Field(
-        "/", description="Path of the request, with a query if need be.", examples=["/healthz"]
+    path: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=TARGET)] = Field(
+        default="/", description="Path of the request, with a query if need be.", examples=["/healthz"]
     )
-    method: Literal["GET", "HEAD", "OPTIONS", "POST"] = Field("GET", description="Method of the request.", examples=["HEAD"])
+    method: Literal["GET", "HEAD", "OPTIONS", "POST"] = Field(
+        default="GET", description="Method of the request.", examples=["HEAD"]
+    )
     host: Authority | None = Field(
-        None, description="Host header of the request; without it the endpoint's address.", examples=["shop.internal"]
+        default=None,
+        description="Host header of the request; without it the endpoint's address.",
+        examples=["shop.internal"],
     )
     headers: Annotated[tuple[HttpHeader, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Further headers of the request.", examples=[[{"name": "user-agent", "value": "haloy"}]]
+        default=(), description="Further headers of the request.", examples=[[{"name": "user-agent", "value": "haloy"}]]
     )
-    expected_statuses: Annotated[tuple[StatusRange, ...], Field(strict=False, min_length=1, max_length=16)] = Field(
-        ("200-399",), description="Statuses that pass: numbers or ranges, in quotes.", examples=[["200-299", "304"]]
+    expected_statuses: Annotated[
+        tuple[StatusRange, ...], Field(strict=False, min_length=1, max_length=16), ListSet()
+    ] = Field(
+        default=("200-399",),
+        description="Statuses that pass: numbers or ranges, in quotes.",
+        examples=[["200-299", "304"]],
     )
-    expected_body: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = Field(
-        None, description="Text that the body must contain; without it every body passes.", examples=["ok"]
+    expected_body: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] | None = Field(
+        default=None, description="Text that the body must contain; without it every body passes.", examples=["ok"]
     )
     RULES: ClassVar = (
         Rule(
             "status-range-order",
-            "self.expectedStatuses.all(s, s.size() == 3 || int(s.substring(0, 3)) <= int(s.substring(4, 7)))",
+            "self.expectedStatuses.all(s, s.size() == 3 || s.substring(0, 3) <= s.substring(4))",
             "a range of statuses runs from the lower to the higher, for example 200-399",
             lambda check: all(low <= high for low, high in check.statuses),
             field="expectedStatuses",
@@ -67,8 +77,8 @@ class TcpCheck(ApiModel):
 class GrpcCheck(ApiModel):
     """The standard gRPC health check; SERVING is a pass."""
 
-    service: Annotated[str, StringConstraints(max_length=256, pattern=r"^[A-Za-z0-9_.\-/]*$")] = Field(
-        "", description="Name of the gRPC service; empty: the server as a whole.", examples=["shop.v1.Orders"]
+    service: Annotated[str, StringConstraints(max_length=256, pattern=GRPC_SERVICE)] = Field(
+        default="", description="Name of the gRPC service; empty: the server as a whole.", examples=["shop.v1.Orders"]
     )
 
 
@@ -76,11 +86,14 @@ class PassiveCheck(ApiModel):
     """What errors in live traffic do."""
 
     consecutive_errors: Annotated[int, Field(ge=1, le=1000)] = Field(
-        10, description="Errors in a row (connection failures, responses 500 to 599) that trigger onError.", examples=[5]
+        default=10,
+        description="Errors in a row (connection failures, responses 500 to 599) that trigger onError.",
+        examples=[5],
     )
     on_error: Literal["MarkDown", "FastCheck"] = Field(
-        "MarkDown",
-        description="MarkDown takes the endpoint out until active checks pass; FastCheck checks it at once and more often.",
+        default="MarkDown",
+        description="MarkDown takes the endpoint out until active checks pass; FastCheck checks it at once and more "
+        "often.",
         examples=["FastCheck"],
     )
 
@@ -89,34 +102,47 @@ class HealthPolicySpec(ApiModel):
     """How endpoints are checked."""
 
     http: HttpCheck | None = Field(
-        None, description="Check by an HTTP request. Exactly one of http, tcp and grpc.", examples=[{"path": "/healthz"}]
+        default=None,
+        description="Check by an HTTP request. Exactly one of http, tcp and grpc.",
+        examples=[{"path": "/healthz"}],
     )
-    tcp: TcpCheck | None = Field(None, description="Check by a TCP connection: write tcp: {}.", examples=[{}])
+    tcp: TcpCheck | None = Field(default=None, description="Check by a TCP connection: write tcp: {}.", examples=[{}])
     grpc: GrpcCheck | None = Field(
-        None, description="Check by the gRPC health protocol.", examples=[{"service": "shop.v1.Orders"}]
+        default=None, description="Check by the gRPC health protocol.", examples=[{"service": "shop.v1.Orders"}]
     )
     interval: Annotated[int, Between("100ms", "1h")] = Field(
-        "15s", validate_default=True, description="Time between the starts of two checks of an endpoint.", examples=["10s"]
+        default="15s",
+        validate_default=True,
+        description="Time between the starts of two checks of an endpoint.",
+        examples=["10s"],
     )
     timeout: Annotated[int, Between("10ms", "1h")] = Field(
-        "5s", validate_default=True, description="Longest wait for a check's answer; at most interval.", examples=["2s"]
+        default="5s",
+        validate_default=True,
+        description="Longest wait for a check's answer; at most interval.",
+        examples=["2s"],
     )
     unhealthy_threshold: Threshold = Field(
-        3, description="Failures in a row that make an endpoint unhealthy.", examples=[2]
+        default=3, description="Failures in a row that make an endpoint unhealthy.", examples=[2]
     )
-    healthy_threshold: Threshold = Field(2, description="Passes in a row that make an endpoint healthy again.", examples=[1])
+    healthy_threshold: Threshold = Field(
+        default=2, description="Passes in a row that make an endpoint healthy again.", examples=[1]
+    )
     slow_start: Annotated[int, Between("1s", "1h")] | None = Field(
-        None,
+        default=None,
         description="Time in which an endpoint that became healthy rises to its full share; without it at once.",
         examples=["30s"],
     )
     start_unhealthy: bool = Field(
-        False,
-        description="Whether a new endpoint gets no traffic before its first passes. Otherwise it gets traffic at once.",
+        default=False,
+        description="Whether a new endpoint gets no traffic before its first passes. Otherwise it gets traffic at "
+        "once.",
         examples=[True],
     )
     passive: PassiveCheck | None = Field(
-        None, description="What errors in live traffic do; without it nothing.", examples=[{"consecutiveErrors": 5}]
+        default=None,
+        description="What errors in live traffic do; without it nothing.",
+        examples=[{"consecutiveErrors": 5}],
     )
     RULES: ClassVar = (
         Rule(

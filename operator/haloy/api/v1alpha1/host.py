@@ -92,7 +92,8 @@ def _check_label(label: str) -> None:
         raise ValueError(f"has a label longer than 63 characters (RFC 1035): {label[:20]}...")
     if not _LABEL.fullmatch(label):
         raise ValueError(
-            "is not a host name: between the dots stand letters, digits and inner hyphens only, without scheme and path; "
+            "is not a host name: between the dots stand letters, digits and inner hyphens only, without scheme and "
+            "path; "
             "for example shop.example.com"
         )
     if label.startswith("xn--"):

@@ -6,16 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from haloy.api.problems import Problem, shown
 from haloy.api.v1alpha1.base import ApiModel
-from haloy.api.v1alpha1.common import FIELD_VALUE, PRINTABLE, HeaderName, ValueMatchType
+from haloy.api.v1alpha1.common import HeaderName, ValueMatchType
+from haloy.api.v1alpha1.lists import ListMap
+from haloy.api.v1alpha1.patterns import AMBIGUOUS_PATH, FIELD_VALUE, PATH, PRINTABLE
 from haloy.api.v1alpha1.regex import MAX_LENGTH, check_regex
-from haloy.api.problems import Problem
 from haloy.api.v1alpha1.rule import Rule
-
-PATH_CHARACTERS = r"^/([-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$"
-"""Segments of pchar (RFC 3986, 3.3) and slashes."""
-AMBIGUOUS_PATH = r"//|/\.\.?(/|$)|%2[fF]|%5[cC]|%00"
-"""What proxies and applications read differently (Gateway API, HTTPPathMatch): empty and dot segments, escaped separators."""
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 MatchType = Literal["Exact", "PathPrefix", "RegularExpression"]
@@ -27,7 +24,7 @@ def _regex_problems(field: str, kind: str, value: str) -> Iterable[Problem]:
     try:
         check_regex(value)
     except ValueError as error:
-        yield Problem(field, repr(value), str(error))
+        yield Problem(field, shown(value), str(error))
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -39,29 +36,33 @@ class PathMatch(ApiModel):
     """A condition on the path, without the query."""
 
     type: MatchType = Field(
-        "PathPrefix",
-        description="How value is compared: Exact the whole path; PathPrefix segment by segment, /api matches /api and /api/x "
+        default="PathPrefix",
+        description="How value is compared: Exact the whole path; PathPrefix segment by segment, /api matches /api "
+        "and /api/x "
         "but not /apix; RegularExpression the whole path.",
         examples=["Exact"],
     )
     value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = Field(
-        "/",
-        description="Path, prefix or regular expression. Paths start with / and use the characters of a URL (percent-encoded "
+        default="/",
+        description="Path, prefix or regular expression. Paths start with / and use the characters of a URL "
+        "(percent-encoded "
         "otherwise). A regular expression has no look-around, backreference or nested repetition.",
         examples=["/api"],
     )
     RULES: ClassVar = (
         Rule(
             "path-characters",
-            f"self.type == 'RegularExpression' || self.value.matches(r\"{PATH_CHARACTERS}\")",
-            "a path starts with / and consists of the characters of a URL; write others percent-encoded, a space as %20",
-            lambda path: path.type == "RegularExpression" or _matches(PATH_CHARACTERS, path.value),
+            f"self.type == 'RegularExpression' || self.value.matches(r\"{PATH}\")",
+            "a path starts with / and consists of the characters of a URL; write others percent-encoded, a space as "
+            "%20",
+            lambda path: path.type == "RegularExpression" or _matches(PATH, path.value),
             field="value",
         ),
         Rule(
             "path-unambiguous",
-            f"self.type == 'RegularExpression' || !self.value.matches('{AMBIGUOUS_PATH}')",
-            "a path has no //, /./, /../, %2F, %5C or %00, which applications read in different ways; leave that part out",
+            f"self.type == 'RegularExpression' || !self.value.matches(r'{AMBIGUOUS_PATH}')",
+            "a path has no //, /./, /../, %2F, %5C or %00, which applications read in different ways; leave that "
+            "part out",
             lambda path: path.type == "RegularExpression" or not _matches(AMBIGUOUS_PATH, path.value),
             field="value",
         ),
@@ -93,7 +94,7 @@ class HeaderMatch(ApiModel):
 
     name: HeaderName = Field(description="Name of the header; case does not matter.", examples=["x-env"])
     type: ValueMatchType = Field(
-        "Exact",
+        default="Exact",
         description="How value is compared: Exact, or RegularExpression against the whole value.",
         examples=["RegularExpression"],
     )
@@ -113,7 +114,7 @@ class QueryParamMatch(ApiModel):
         description="Name of the parameter; case matters.", examples=["v"]
     )
     type: ValueMatchType = Field(
-        "Exact",
+        default="Exact",
         description="How value is compared: Exact, or RegularExpression against the whole value.",
         examples=["RegularExpression"],
     )
@@ -130,12 +131,22 @@ class Match(ApiModel):
     """A conjunction: every condition given must hold."""
 
     path: PathMatch = Field(
-        PathMatch(), description="Condition on the path.", examples=[{"type": "PathPrefix", "value": "/api"}]
+        default=PathMatch(), description="Condition on the path.", examples=[{"type": "PathPrefix", "value": "/api"}]
     )
-    method: Method | None = Field(None, description="The request's method; without it every method.", examples=["GET"])
-    headers: Annotated[tuple[HeaderMatch, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Conditions on headers, at most one for each header.", examples=[[{"name": "x-env", "value": "canary"}]]
+    method: Method | None = Field(
+        default=None, description="The request's method; without it every method.", examples=["GET"]
     )
-    query_params: Annotated[tuple[QueryParamMatch, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Conditions on query parameters, at most one for each.", examples=[[{"name": "v", "value": "2"}]]
+    headers: Annotated[tuple[HeaderMatch, ...], Field(strict=False, max_length=16), ListMap(("name",), fold=True)] = (
+        Field(
+            default=(),
+            description="Conditions on headers, at most one for each header.",
+            examples=[[{"name": "x-env", "value": "canary"}]],
+        )
+    )
+    query_params: Annotated[tuple[QueryParamMatch, ...], Field(strict=False, max_length=16), ListMap(("name",))] = (
+        Field(
+            default=(),
+            description="Conditions on query parameters, at most one for each.",
+            examples=[[{"name": "v", "value": "2"}]],
+        )
     )

@@ -1,7 +1,7 @@
 """Regular expressions that users may write: a subset whose cost is bounded.
 
-They run in the proxy, on every request, against hostile input. Backreferences, look-around and a repetition inside a repetition
-make matching exponential (ReDoS) and are refused; so is what Python, PCRE and RE2 read differently.
+They run in the proxy, on every request, against hostile input. Backreferences, look-around and a repetition inside a
+repetition make matching exponential (ReDoS) and are refused; so is what Python, PCRE and RE2 read differently.
 """
 
 import re
@@ -38,12 +38,14 @@ def check_regex(text: str) -> None:
 def _walk(tree: Any, *, inside_repeat: bool) -> None:
     for operator, argument in tree:
         if operator in (constants.MAX_REPEAT, constants.MIN_REPEAT):
-            low, high, body = argument
+            _, high, body = argument
             if high != constants.MAXREPEAT and high > _MAX_REPEAT:
                 raise ValueError(f"repeats more than {_MAX_REPEAT} times; use * or +")
             many = bool(high == constants.MAXREPEAT or high > _MANY)
             if many and inside_repeat:
-                raise ValueError("has a repetition inside a repetition, like (a+)+, which can take exponential time; flatten it")
+                raise ValueError(
+                    "has a repetition inside a repetition, like (a+)+, which can take exponential time; flatten it"
+                )
             _walk(body, inside_repeat=inside_repeat or many)
             continue
         if operator in (constants.GROUPREF, constants.GROUPREF_EXISTS):
@@ -51,7 +53,9 @@ def _walk(tree: Any, *, inside_repeat: bool) -> None:
         if operator in (constants.ASSERT, constants.ASSERT_NOT):
             raise ValueError("has a look-around, which is not supported; use several matches or a header match")
         if str(operator) in ("ATOMIC_GROUP", "POSSESSIVE_REPEAT"):
-            raise ValueError("has an atomic group or a possessive repetition, which not every proxy knows; leave the + out")
+            raise ValueError(
+                "has an atomic group or a possessive repetition, which not every proxy knows; leave the + out"
+            )
         for part in _parts(operator, argument):
             _walk(part, inside_repeat=inside_repeat)
 

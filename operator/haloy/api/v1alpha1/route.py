@@ -1,17 +1,24 @@
 """Route: which requests go where."""
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, JsonValue, StringConstraints, field_validator
 
+from haloy.api.problems import Problem
 from haloy.api.v1alpha1.base import ApiModel, ApiObject, Name, Namespace
-from haloy.api.v1alpha1.common import Between, ExactHost, Host
+from haloy.api.v1alpha1.common import ExactHost, Host
+from haloy.api.v1alpha1.durations import Between
 from haloy.api.v1alpha1.filters import TERMINAL, Filter
+from haloy.api.v1alpha1.lists import ListMap, ListSet
 from haloy.api.v1alpha1.matches import Match
+from haloy.api.v1alpha1.patterns import PRINTABLE, RULE_NAME
 from haloy.api.v1alpha1.rule import Rule
 
-FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-RuleName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)]
+RuleName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=RULE_NAME)]
+FILES_ONLY: dict[str, JsonValue] = {"x-haloy-files-only": True}
+"""Marks a field that objects in files have and objects in a cluster have not."""
 _YEAR = 8760 * 3_600_000
 
 
@@ -19,13 +26,17 @@ class Hsts(ApiModel):
     """HTTP Strict Transport Security (RFC 6797)."""
 
     max_age: Annotated[int, Between("0s", "87600h")] = Field(
-        "8760h",
+        default="8760h",
         validate_default=True,
         description="How long browsers insist on HTTPS; 0s makes them forget.",
         examples=["17520h"],
     )
-    include_sub_domains: bool = Field(False, description="Whether it holds for all subdomains too.", examples=[True])
-    preload: bool = Field(False, description="Whether browsers may build the host into their preload list.", examples=[True])
+    include_sub_domains: bool = Field(
+        default=False, description="Whether it holds for all subdomains too.", examples=[True]
+    )
+    preload: bool = Field(
+        default=False, description="Whether browsers may build the host into their preload list.", examples=[True]
+    )
     RULES: ClassVar = (
         Rule(
             "hsts-preload",
@@ -41,28 +52,51 @@ class Tls(ApiModel):
     """TLS for the Route's hosts. Without a certificate of its own a host is served with haloy's self-signed one."""
 
     secret_name: Name | None = Field(
-        None, description="Secret of type kubernetes.io/tls in the Route's namespace.", examples=["shop-tls"]
+        default=None, description="Secret of type kubernetes.io/tls in the Route's namespace.", examples=["shop-tls"]
     )
     crt_file: FilePath | None = Field(
-        None, description="Files only: PEM file with the certificate and its chain.", examples=["shop.crt"]
+        default=None,
+        description="PEM file with the certificate and its chain, relative to the manifest.",
+        examples=["shop.crt"],
+        json_schema_extra=FILES_ONLY,
     )
-    key_file: FilePath | None = Field(None, description="Files only: PEM file with the private key.", examples=["shop.key"])
+    key_file: FilePath | None = Field(
+        default=None,
+        description="PEM file with the private key, relative to the manifest.",
+        examples=["shop.key"],
+        json_schema_extra=FILES_ONLY,
+    )
     issuer: Literal["acme", "selfSigned"] | None = Field(
-        None, description="Who makes the certificate: acme or selfSigned.", examples=["selfSigned"]
+        default=None, description="Who makes the certificate: acme or selfSigned.", examples=["selfSigned"]
     )
-    redirect: bool = Field(False, description="Whether plain HTTP is redirected to HTTPS (308).", examples=[True])
-    min_version: Literal["1.2", "1.3"] = Field("1.2", description="Lowest TLS version: 1.2 or 1.3.", examples=["1.3"])
+    redirect: bool = Field(
+        default=False, description="Whether plain HTTP is redirected to HTTPS (308).", examples=[True]
+    )
+    min_version: Literal["1.2", "1.3"] = Field(
+        default="1.2", description="Lowest TLS version: 1.2 or 1.3.", examples=["1.3"]
+    )
     hsts: Hsts | None = Field(
-        None, description="Strict-Transport-Security; without it the header is not sent.", examples=[{"maxAge": "8760h"}]
+        default=None,
+        description="Strict-Transport-Security; without it the header is not sent.",
+        examples=[{"maxAge": "8760h"}],
     )
     RULES: ClassVar = (
         Rule(
             "tls-one-certificate",
             "!(has(self.secretName) && has(self.issuer))",
             "the certificate comes from one place: keep one of secretName, issuer, and crtFile with keyFile",
-            lambda tls: sum((tls.secret_name is not None, tls.issuer is not None, bool(tls.crt_file or tls.key_file))) <= 1,
+            lambda tls: (
+                sum((tls.secret_name is not None, tls.issuer is not None, bool(tls.crt_file or tls.key_file))) <= 1
+            ),
         ),
     )
+
+    def own_problems(self) -> Iterable[Problem]:
+        if (self.crt_file is None) != (self.key_file is None):
+            missing = "crtFile" if self.crt_file is None else "keyFile"
+            yield Problem(
+                missing, "", "crtFile and keyFile come together: the certificate and its private key, each a PEM file"
+            )
 
 
 class BackendRef(ApiModel):
@@ -70,12 +104,13 @@ class BackendRef(ApiModel):
 
     name: Name = Field(description="Name of the Backend.", examples=["shop"])
     namespace: Namespace | None = Field(
-        None,
-        description="Namespace of the Backend; without it the Route's. Another namespace's Backend must allow it (allowedRoutes).",
+        default=None,
+        description="Namespace of the Backend; without it the Route's. Another namespace's Backend must allow it "
+        "(allowedRoutes).",
         examples=["web"],
     )
     weight: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        1, description="Share of the traffic, in proportion to the other weights; 0 gets none.", examples=[90]
+        default=1, description="Share of the traffic, in proportion to the other weights; 0 gets none.", examples=[90]
     )
 
 
@@ -83,66 +118,69 @@ class Timeouts(ApiModel):
     """Time-outs of one rule."""
 
     request: Annotated[int, Between("10ms", "24h")] | None = Field(
-        None,
-        description="Longest wait for the response's headers and between two reads; not a total deadline. Without it the "
+        default=None,
+        description="Longest wait for the response's headers and between two reads; not a total deadline. Without it "
+        "the "
         "administrator's setting, 30s.",
         examples=["30s"],
     )
     tunnel: Annotated[int, Between("1s", "480h")] | None = Field(
-        None,
+        default=None,
         description="Longest silence on a WebSocket or another tunnel. Without it the administrator's setting, 1h.",
         examples=["1h"],
     )
 
 
-def _count_types(rule: "RouteRule") -> bool:
-    kinds = [item.type for item in rule.filters]
-    return len(kinds) == len(set(kinds))
+_CEL_REPLACES_PREFIX = " || ".join(
+    f"has(f.{field}) && has(f.{field}.path) && f.{field}.path.type == 'ReplacePrefixMatch'"
+    for field in ("urlRewrite", "requestRedirect")
+)
 
 
 def _replaces_prefix(rule: "RouteRule") -> bool:
     changed = [item.url_rewrite or item.request_redirect for item in rule.filters]
-    return any(item is not None and item.path is not None and item.path.type == "ReplacePrefixMatch" for item in changed)
+    return any(
+        item is not None and item.path is not None and item.path.type == "ReplacePrefixMatch" for item in changed
+    )
 
 
 class RouteRule(ApiModel):
     """Matches, and what happens to the requests that they hold for."""
 
     name: RuleName | None = Field(
-        None, description="Name for logs, metrics and messages; without it the rule's index.", examples=["api"]
+        default=None, description="Name for logs, metrics and messages; without it the rule's index.", examples=["api"]
     )
     matches: Annotated[tuple[Match, ...], Field(strict=False, max_length=16)] = Field(
-        (Match(),),
+        default=(Match(),),
         description="Alternatives: the rule applies if one of them holds. Empty: every path.",
         examples=[[{"path": {"type": "PathPrefix", "value": "/api"}}]],
     )
-    filters: Annotated[tuple[Filter, ...], Field(strict=False, max_length=8)] = Field(
-        (),
+    filters: Annotated[tuple[Filter, ...], Field(strict=False, max_length=8), ListMap(("type",))] = Field(
+        default=(),
         description="What happens to request and response on the way, each type at most once.",
         examples=[[{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]],
     )
     backend_refs: Annotated[tuple[BackendRef, ...], Field(strict=False, max_length=16)] = Field(
-        (), description="Where the requests go, by weight.", examples=[[{"name": "shop", "weight": 90}]]
+        default=(), description="Where the requests go, by weight.", examples=[[{"name": "shop", "weight": 90}]]
     )
-    timeouts: Timeouts = Field(Timeouts(), description="Time-outs of this rule.", examples=[{"request": "30s"}])
+    timeouts: Timeouts = Field(default=Timeouts(), description="Time-outs of this rule.", examples=[{"request": "30s"}])
     retryable: bool = Field(
-        True, description="Whether the Backend's retries on responses (HTTP errors, time-outs) apply here.", examples=[False]
+        default=True,
+        description="Whether the Backend's retries on responses (HTTP errors, time-outs) apply here.",
+        examples=[False],
     )
     RULES: ClassVar = (
-        Rule(
-            "filter-types-once",
-            "!has(self.filters) || self.filters.all(a, self.filters.exists_one(b, b.type == a.type))",
-            "each type of filter stands at most once in a rule; merge the two",
-            _count_types,
-            field="filters",
-        ),
         Rule(
             "no-redirect-with-rewrite",
             "!has(self.filters) || !(self.filters.exists(f, f.type == 'URLRewrite') && "
             "self.filters.exists(f, f.type in ['RequestRedirect', 'DirectResponse']))",
-            "URLRewrite changes what a backend sees, and with RequestRedirect or DirectResponse none sees it; keep one of them",
-            lambda rule: not (
-                any(item.type == "URLRewrite" for item in rule.filters) and any(item.type in TERMINAL for item in rule.filters)
+            "URLRewrite changes what a backend sees, and with RequestRedirect or DirectResponse none sees it; keep "
+            "one of them",
+            lambda rule: (
+                not (
+                    any(item.type == "URLRewrite" for item in rule.filters)
+                    and any(item.type in TERMINAL for item in rule.filters)
+                )
             ),
             field="filters",
         ),
@@ -163,8 +201,10 @@ class RouteRule(ApiModel):
         ),
         Rule(
             "prefix-replacement-needs-prefix",
-            "TODO",
-            "ReplacePrefixMatch needs matches that all have a path of type PathPrefix; use ReplaceFullPath or change the matches",
+            f"!has(self.filters) || !self.filters.exists(f, {_CEL_REPLACES_PREFIX}) || "
+            "self.matches.all(m, m.path.type == 'PathPrefix')",
+            "ReplacePrefixMatch needs matches that all have a path of type PathPrefix; use ReplaceFullPath or change "
+            "the matches",
             lambda rule: not _replaces_prefix(rule) or all(match.path.type == "PathPrefix" for match in rule.matches),
             field="filters",
         ),
@@ -176,25 +216,29 @@ class RouteRule(ApiModel):
         return matches or (Match(),)
 
 
-def _unique(values: tuple[str | None, ...]) -> bool:
-    given = [value for value in values if value is not None]
-    return len(given) == len(set(given))
+def _named_once(spec: "RouteSpec") -> bool:
+    names = [rule.name for rule in spec.rules if rule.name is not None]
+    return len(names) == len(set(names))
 
 
 class RouteSpec(ApiModel):
     """What the Route wants."""
 
-    proxy_class: Name = Field("default", description="Which fleet of proxies serves the Route.", examples=["internal"])
-    hosts: Annotated[tuple[Host, ...], Field(strict=False, max_length=64)] = Field(
-        (),
+    proxy_class: Name = Field(
+        default="default", description="Which fleet of proxies serves the Route.", examples=["internal"]
+    )
+    hosts: Annotated[tuple[Host, ...], Field(strict=False, max_length=64), ListSet()] = Field(
+        default=(),
         description="Hosts, exact or with a one-level wildcard (*.example.com); * or none: every host.",
         examples=[["shop.example.com", "*.shop.example.com"]],
     )
     canonical_host: ExactHost | None = Field(
-        None, description="The one host that the others are redirected (308) to.", examples=["shop.example.com"]
+        default=None, description="The one host that the others are redirected (308) to.", examples=["shop.example.com"]
     )
     tls: Tls | None = Field(
-        None, description="TLS for the hosts; without it they are served over plain HTTP.", examples=[{"secretName": "shop-tls"}]
+        default=None,
+        description="TLS for the hosts; without it they are served over plain HTTP.",
+        examples=[{"secretName": "shop-tls"}],
     )
     rules: Annotated[tuple[RouteRule, ...], Field(strict=False, min_length=1, max_length=128)] = Field(
         description="What happens to requests. The most specific match wins, not the first.",
@@ -203,17 +247,10 @@ class RouteSpec(ApiModel):
     RULES: ClassVar = (
         Rule(
             "rule-names-once",
-            "TODO",
+            "self.rules.all(a, !has(a.name) || self.rules.exists_one(b, has(b.name) && b.name == a.name))",
             "the names of rules are unique within a Route; rename one",
-            lambda spec: _unique(tuple(rule.name for rule in spec.rules)),
+            _named_once,
             field="rules",
-        ),
-        Rule(
-            "hosts-once",
-            "TODO",
-            "each host stands once, case, port and trailing dot ignored; remove the repetition",
-            lambda spec: _unique(spec.hosts),
-            field="hosts",
         ),
     )
 

@@ -7,13 +7,15 @@ from haloy.model.refs import ObjectRef
 from haloy.model.secret import SecretBytes
 
 TLS_TYPE = "kubernetes.io/tls"
+OPAQUE_TYPE = "Opaque"
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSecret:
-    """A v1 Secret of type kubernetes.io/tls, or Opaque with `ca.crt`. PEM as given; whether it fits together is not checked here.
+    """A v1 Secret of type kubernetes.io/tls, or Opaque with `ca.crt`. PEM as given; whether the parts fit is not
+    checked here.
 
-    `certificate` and `key` (tls.crt, tls.key) stand in every kubernetes.io/tls Secret, and in no Opaque one unless given.
+    `certificate` and `key` (tls.crt, tls.key) are never None in one of type kubernetes.io/tls.
     """
 
     ref: ObjectRef

@@ -41,7 +41,9 @@ class CheckResult:
 _HEAD = re.compile(r"^\[(ALERT|WARNING|NOTICE|DIAG)\]\s+\((\d+)\) : (.*)$")
 # Only at the beginning: what follows may quote a user's words, which must never be taken for a place. A file name with
 # a colon or a bracket is not read, haloy's fragments have neither.
-_PLACE = re.compile(r"^(?:config : )?(?:parsing |Binding )?\[(?P<file>[^\[\]:]+):(?P<line>\d+)\](?: ?:)? *(?P<text>.*)$")
+_PLACE = re.compile(
+    r"^(?:config : )?(?:parsing |(?P<binding>Binding ))?\[(?P<file>[^\[\]:]+):(?P<line>\d+)\](?: ?:)? *(?P<text>.*)$"
+)
 _NOISE = re.compile(r"^(?:haproxy version is |path to executable is )")
 _SUMMARY = re.compile(r"^(?:Error\(s\) found in configuration file|Fatal errors found in configuration)")
 
@@ -62,7 +64,8 @@ def parse_line(line: str, previous: Alert | None = None) -> Alert | None:
         return None
     place = _PLACE.match(rest)
     if place is not None:
-        return Alert(severity, place["text"], Path(place["file"]), int(place["line"]), pid)
+        text = f"{place['binding'] or ''}{place['text']}"
+        return Alert(severity, text, Path(place["file"]), int(place["line"]), pid)
     return Alert(severity, rest.removeprefix("config : "), pid=pid)
 
 

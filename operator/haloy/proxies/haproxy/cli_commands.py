@@ -1,8 +1,8 @@
 """Commands of HAProxy's command line (CLI), built so that no value can end one command and begin another.
 
 How HAProxy 2.8 reads a line, tried with the real one: words end at a space or tab, commands at `;` or a newline; a
-backslash makes the next byte plain, whatever it is (there is no `\\n` for a newline); quotes, `#` and `$` mean nothing; a
-last word that begins with `<<` announces a payload, lines up to an empty one. In a payload nothing is special.
+backslash makes the next byte plain, whatever it is (there is no `\\n` for a newline); quotes, `#` and `$` mean nothing;
+a last word that begins with `<<` announces a payload, lines up to an empty one. In a payload nothing is special.
 """
 
 import re
@@ -90,7 +90,7 @@ def command(*words: str, payload: str | bytes | SecretBytes | None = None) -> Co
 
 
 def literal(line: str) -> Command:
-    """A finished line without payload, as a person would type it. Raises UnsafeCommand if it is more than one command."""
+    """A finished line without payload, as a person types it. Raises UnsafeCommand if it is more than one command."""
     if _CONTROL.search(line) or not line.strip():
         raise UnsafeCommand(f"{line!r} is not one command: it is empty or holds a control character")
     bare = re.sub(r"\\.", "", line)
@@ -120,7 +120,7 @@ def map_payload(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def map_commands(words: tuple[str, ...], entries: Iterable[tuple[str, str]], limit: int | None) -> list[Command]:
-    """`add map` commands (`words`: `("add", "map", "@3", "maps/hosts.map")`) carrying all `entries` in as few payloads as fit.
+    """`add map` commands carrying all `entries` in as few payloads as fit; `words`: ("add", "map", "@3", "a.map").
 
     Raises UnsafeCommand as `map_payload`, PayloadTooLarge if a single entry does not fit.
     """

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from haloy.proxies.base import ReloadCause, ReloadReason
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
+from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.reasons import structural_reasons
 from haloy.proxies.haproxy.running import Running, sections
 from haloy.proxies.haproxy.steps import (
@@ -33,11 +34,11 @@ from haloy.proxies.haproxy.steps import (
     WriteFiles,
 )
 
-LARGEST_PEM = 15_000
-"""Bytes of PEM that fit into one Runtime API command: HAProxy's default buffer of 16 kB less its reserve and the words."""
+LARGEST_PEM = COMMAND_LIMIT - 512
+"""Bytes of PEM that fit into one Runtime API command together with the words around them."""
 
 SWAP_ABOVE = 100
-"""Single-entry commands for one map beyond which the whole map is swapped, unless it is much larger than that."""
+"""Changed or deleted entries of one map from which on the whole map may be swapped instead."""
 
 MAP_ORDER = ("maps/weights.map", "maps/rules.map", "maps/redirects.map", "maps/hsts.map", "maps/paths.map")
 """Targets before the entries that point at them. Maps not named here come first, the two of the hosts last."""
@@ -150,7 +151,7 @@ def _too_large(paths: tuple[str, ...], wanted: Artifacts, pem_sizes: Mapping[str
 def _map_steps(
     before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]
 ) -> Iterator[RuntimeStep]:
-    """All additions and changes, targets first; then all deletions, the other way round. Maps not loaded are not told."""
+    """Additions and changes, targets first; then deletions, the other way round. Maps not loaded are not told."""
     names = sorted((name for name in before if before[name] != after.get(name, {})), key=_map_rank)
     for name in names:
         yield from _make(name, before[name], after.get(name, {}))
@@ -161,7 +162,7 @@ def _map_steps(
 def _make(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[RuntimeStep]:
     new = sorted((key, value) for key, value in wanted.items() if key not in old)
     changed = sorted((key, value) for key, value in wanted.items() if old.get(key, value) != value)
-    if _is_many(len(changed), wanted):
+    if len(changed) > SWAP_ABOVE:  # `set map` walks the whole map: a swap costs as much as some 150 of them at any size
         yield SwapMap(name, _entries({**old, **wanted}))
     elif new or changed:
         yield SetMapEntries(name, tuple(new), tuple(changed))
@@ -169,15 +170,10 @@ def _make(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Itera
 
 def _break(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[RuntimeStep]:
     gone = tuple(sorted(key for key in old if key not in wanted))
-    if _is_many(len(gone), wanted):
+    if len(gone) > SWAP_ABOVE and 2 * len(gone) > len(wanted):
         yield SwapMap(name, _entries(wanted))
     elif gone:
         yield DeleteMapEntries(name, gone)
-
-
-def _is_many(commands: int, wanted: Mapping[str, str]) -> bool:
-    """One command costs about as much as twenty entries of a swap."""
-    return commands > SWAP_ABOVE and commands * 20 > len(wanted)
 
 
 def _entries(content: Mapping[str, str]) -> Entries:

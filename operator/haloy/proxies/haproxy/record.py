@@ -62,9 +62,7 @@ def read_record(generation: Generation) -> Artifacts:
     try:
         index = json.loads(_required(generation, INDEX))
         fragments = tuple(
-            Fragment(
-                name, tuple(_section_from_json(data) for data in json.loads(_required(generation, _record_name(name))))
-            )
+            Fragment(name, _sections_from_json(json.loads(_required(generation, _record_name(name)))))
             for name in index["fragments"]
         )
         return Artifacts(
@@ -77,7 +75,8 @@ def read_record(generation: Generation) -> Artifacts:
                 for path, (digest, content) in index["pem_files"].items()
             },
             certificates=tuple(
-                CertificateLine(path, tuple(options), tuple(filters)) for path, options, filters in index["certificates"]
+                CertificateLine(path, tuple(options), tuple(filters))
+                for path, options, filters in index["certificates"]
             ),
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -119,6 +118,12 @@ def _section_to_json(section: Section) -> list[object]:
         [_server_to_json(server) for server in section.servers],
         section.dynamic,
     ]
+
+
+def _sections_from_json(data: object) -> tuple[Section, ...]:
+    if not isinstance(data, list):
+        raise TypeError("sections is not a list")
+    return tuple(_section_from_json(section) for section in data)
 
 
 def _section_from_json(data: list[object]) -> Section:

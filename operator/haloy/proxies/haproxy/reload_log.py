@@ -68,7 +68,11 @@ def _to_json(record: ReloadRecord) -> dict[str, object]:
     return {
         "at": record.at.isoformat(),
         "reasons": [
-            {"cause": reason.cause.value, "source": None if reason.source is None else str(reason.source), "detail": reason.detail}
+            {
+                "cause": reason.cause.value,
+                "source": None if reason.source is None else str(reason.source),
+                "detail": reason.detail,
+            }
             for reason in record.reasons
         ],
         "generation": record.generation,

@@ -1,9 +1,10 @@
 """What one HAProxy does now, as a value that can be compared with what is wanted."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
+from haloy.proxies.haproxy.steps import DrainServer, NewCertificate, RestoreServer, Step
 
 CRT_LIST = "certs/list.crt-list"
 CA_FOLDER = "ca/"
@@ -14,8 +15,8 @@ ServerKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`artifacts` is what the process does now: sections as they were loaded, servers, weights, states, maps, digests and
-    certificate lines as they are live. Maps and PEM files that HAProxy has not loaded are absent from `maps` and `pem_files`.
+    """`artifacts` is what the process does now: sections as they were loaded; servers, weights, states, maps, digests and
+    certificate lines as they are live. Maps and PEM files that HAProxy has not loaded are absent from it.
 
     `leaving`: servers in maintenance that are not part of `artifacts` and are still to be deleted.
     `crt_list`: whether the crt-list is loaded at all (it is not without a TLS listener).
@@ -39,3 +40,29 @@ def servers(artifacts: Artifacts) -> Iterator[tuple[ServerKey, Server]]:
         for section in fragment.sections:
             for server in section.servers:
                 yield (section.name, server.name), server
+
+
+def after(running: Running, wanted: Artifacts, steps: Iterable[Step]) -> Running:
+    """What runs once `steps` (a Plan from `running` to `wanted`, without a reload) have been taken and read back.
+
+    Servers that wait to be deleted are `leaving`: whoever deletes them says so.
+    """
+    before = dict(servers(running.artifacts))
+    leaving = dict(running.leaving)
+    loaded = set(running.artifacts.pem_files)
+    for step in steps:
+        match step:
+            case NewCertificate(path, _):
+                loaded.add(path)
+            case DrainServer(section, name):
+                leaving[section, name] = before[section, name]
+            case RestoreServer(section, server):
+                leaving.pop((section, server.name), None)
+            case _:
+                pass
+    live = replace(
+        wanted,
+        maps={name: wanted.maps.get(name, {}) for name in running.artifacts.maps},
+        pem_files={path: digest for path, digest in wanted.pem_files.items() if path in loaded},
+    )
+    return replace(running, artifacts=live, leaving=leaving)

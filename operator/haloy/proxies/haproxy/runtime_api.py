@@ -82,14 +82,14 @@ class RuntimeApi:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def call(self, *words: str, payload: str | bytes | None = None) -> str:
-        """One command of these words (escaped here). Raises CommandFailed, RuntimeUnavailable, PayloadTooLarge, UnsafeCommand."""
+        """One command of these words (escaped here). Raises what `run` raises."""
         return (await self.run([command(*words, payload=payload)]))[0]
 
     async def run(self, commands: Sequence[Command | str]) -> list[str]:
         """All commands in order, written together; a plain string is one finished command line without payload.
 
-        All of them are carried out, whatever the others say. Then raises CommandFailed for the first that failed. Raises
-        UnsafeCommand or PayloadTooLarge before anything is sent, RuntimeUnavailable when the answers do not come.
+        All of them are carried out, whatever the others say. Then raises CommandFailed for the first that failed.
+        Raises UnsafeCommand or PayloadTooLarge before anything is sent, RuntimeUnavailable when answers do not come.
         """
         answers = await self.attempt(commands)
         for answer in answers:

@@ -12,7 +12,7 @@ Entries = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class WriteFiles:
-    """Make the files of the present generation say what `revision` wants. Always the first step: file first, then run time."""
+    """Make the files of the present generation say what `revision` wants. Always first: file, then run time."""
 
     revision: str
 
@@ -72,7 +72,7 @@ class RemoveCertificateLine:
 
 @dataclass(frozen=True, slots=True)
 class AddServer:
-    """A server that the section does not have; it ends up in `server.state`, or down until its first passes if `start_down`."""
+    """A server that the section does not have. It ends up in `server.state`, with `start_down` down until it passes."""
 
     section: str
     server: Server

@@ -1,0 +1,39 @@
+"""Questions to the admin port of a running haloy."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+import typer
+
+from haloy.cli.output import fail
+
+Admin = Annotated[
+    str, typer.Option("--admin", envvar="HALOY_ADMIN", help="ADDRESS:PORT of the admin port of the running haloy.")
+]
+DEFAULT_ADMIN = "127.0.0.1:9900"
+
+
+def ask(admin: str, path: str, query: list[tuple[str, str]] | None = None) -> Mapping[str, Any]:
+    """GET a view. Leaves with a message for a person when nobody answers or the view is refused."""
+    url = f"http://{admin.split(',')[0].strip()}{path}" + (f"?{urlencode(query)}" if query else "")
+    try:
+        # Never through a proxy from the environment: the admin port is this machine's own.
+        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
+            found: Mapping[str, Any] = json.load(answer)
+    except HTTPError as error:
+        fail(_words(error.read()) or f"{url} answers {error.code}", code=1)
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        fail(f"no haloy answers at {admin} ({reason}); is `haloy serve` running, or is --admin another port?")
+    return found
+
+
+def _words(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""

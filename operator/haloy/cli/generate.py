@@ -1,0 +1,35 @@
+"""`python -m haloy.cli.generate [--out DIR]`: write everything that is generated from the code.
+
+DIR is the root of the repository (default: here). `make generate` calls this; a test compares the result with what is
+committed.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from haloy.api.crd import documents
+from haloy.api.reference import reference
+
+
+def generated() -> Mapping[str, str]:
+    """Every generated file: its path below the root, and its content."""
+    return {**{f"crds/{name}": text for name, text in documents().items()}, "docs/reference/api.md": reference()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m haloy.cli.generate", description="Write the CRDs and the API reference."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="root folder to write to (default: here)"
+    )
+    root: Path = parser.parse_args(arguments).out
+    for name, text in generated().items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`haloy status` and `haloy reloads`: what a running haloy says of itself."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
+from haloy.cli.display import condition, name, problem_lines, route_table
+from haloy.cli.output import Format, emit
+
+Output = Annotated[Format, typer.Option("-o", "--output", help="table, json or yaml.")]
+
+STATUS_EPILOG = "Examples: haloy status · haloy status -o json · haloy status --admin 127.0.0.1:9901"
+RELOADS_EPILOG = "Examples: haloy reloads · haloy reloads -o yaml"
+
+
+def status(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
+    """Show the state of every object. Exit 0 if all is Ready, 1 if not, 2 if no haloy answers."""
+    found = ask(admin, "/v1/status")
+    if output is Format.TABLE:
+        _print_tables(Console(), found)
+    else:
+        emit(found, output)
+    raise typer.Exit(0 if found["ready"] else 1)
+
+
+def _print_tables(console: Console, found: Mapping[str, Any]) -> None:
+    console.print(route_table(found, {}))
+    backends = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("BACKEND", "READY", "UP", "CHECK", "ENDPOINTS NOT HEALTHY"):
+        backends.add_column(heading, overflow="fold")
+    for item in found["objects"]:
+        if item["kind"] != "Backend":
+            continue
+        bad = [
+            f"{endpoint['address']}:{endpoint['port']} {endpoint['health']} ({endpoint['reason']})"
+            for endpoint in item["status"]["endpoints"]
+            if endpoint["health"] != "Healthy"
+        ]
+        ready = condition(item, "Ready").get("status", "Unknown")
+        columns = item["status"]
+        backends.add_row(
+            *(Text(cell) for cell in (name(item), ready, columns.get("up", ""), columns.get("check", ""), ", ".join(bad)))
+        )
+    console.print()
+    console.print(backends)
+    for line in problem_lines(found):
+        console.print(Text(line, style="red"), soft_wrap=True)
+    console.print()
+    console.print(Text(found["cycle"], style="dim"), soft_wrap=True)
+
+
+def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
+    """Show the last reloads of HAProxy and why each one was needed."""
+    found = ask(admin, "/v1/reloads")
+    if output is not Format.TABLE:
+        emit(found, output)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("TIME", "GENERATION", "RESULT", "SECONDS", "CAUSE", "OBJECT", "DETAIL"):
+        table.add_column(heading, overflow="fold")
+    for record in found["reloads"]:
+        first = [
+            record["time"],
+            str(record["generation"]),
+            "ok" if record["success"] else f"failed: {record['alert']}",
+            f"{record['seconds']:.2f}",
+        ]
+        for reason in record["reasons"] or [{"cause": "", "object": "", "detail": ""}]:
+            table.add_row(*(Text(cell) for cell in (*first, reason["cause"], reason["object"], reason["detail"])))
+            first = ["", "", "", ""]
+    Console().print(table)

@@ -1,0 +1,125 @@
+"""The run-time transaction: steps to commands, in order, and the reading back that alone counts as done."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import assert_never
+
+from haloy.proxies.haproxy import certificates, maps_runtime, servers_runtime
+from haloy.proxies.haproxy.artifacts import Artifacts
+from haloy.proxies.haproxy.cli_commands import Command, PayloadTooLarge, UnsafeCommand
+from haloy.proxies.haproxy.live import assemble, read_live, touched
+from haloy.proxies.haproxy.plan import plan
+from haloy.proxies.haproxy.runtime_api import CommandFailed, RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.steps import (
+    AddCertificateLine,
+    AddServer,
+    DeleteMapEntries,
+    DrainServer,
+    DropCertificate,
+    NewCertificate,
+    RemoveCertificateLine,
+    RemoveServer,
+    ReplaceCertificate,
+    RestoreServer,
+    RuntimeStep,
+    SetMapEntries,
+    SetState,
+    SetWeight,
+    SwapMap,
+)
+
+
+class StepFailed(Exception):
+    """HAProxy did not do what `step` asked, or did something else; the message says what it said. A reload is due."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping[str, bytes]) -> None:
+    """Take `steps` in order; consecutive ones of one kind are sent together. RemoveServer is not done here: it waits.
+
+    `materials`: PEM by digest. Raises StepFailed at the first that fails; nothing after its kind has been tried.
+    """
+    for kind, group in groupby(steps, type):
+        some = list(group)
+        try:
+            await _take(api, some, materials)
+        except (CommandFailed, RuntimeUnavailable, PayloadTooLarge, UnsafeCommand) as error:
+            words = str(some[0]) if len(some) == 1 else f"{len(some)} steps of {kind.__name__}"
+            raise StepFailed(words, str(error)) from error
+
+
+async def read_back(
+    api: RuntimeApi, steps: Sequence[RuntimeStep], wanted: Artifacts, pem: Mapping[str, bytes], *, crt_list: bool
+) -> None:
+    """Compare what `steps` touched with `wanted`. Raises StepFailed with what is still missing.
+
+    `pem`: content by file name. A server that waits to be deleted is as it should be.
+    """
+    try:
+        live = await read_live(api, touched(steps))
+    except (CommandFailed, RuntimeUnavailable, ValueError) as error:
+        raise StepFailed("read back", str(error)) from error
+    running = assemble(wanted, live, pem, crt_list=crt_list)
+    left = [step for step in plan(running, wanted, {}).steps if not isinstance(step, RemoveServer)]
+    if left:
+        raise StepFailed("read back", f"still to do: {'; '.join(map(str, left))}")
+
+
+async def _take(api: RuntimeApi, steps: list[RuntimeStep], materials: Mapping[str, bytes]) -> None:
+    together: list[Command] = []
+    for step in steps:
+        match step:
+            case NewCertificate(path, digest):
+                await certificates.load(api, path, materials[digest], new=True)
+            case ReplaceCertificate(path, digest):
+                await certificates.load(api, path, materials[digest], new=False)
+            case SwapMap():
+                await maps_runtime.swap(api, step)
+            case RemoveCertificateLine(line):
+                await certificates.remove_line(api, line)
+            case _:
+                together += _commands(step, api.limit)
+    if together:
+        await api.run(together)
+
+
+def _commands(
+    step: DropCertificate
+    | AddCertificateLine
+    | AddServer
+    | RestoreServer
+    | SetWeight
+    | SetState
+    | DrainServer
+    | RemoveServer
+    | SetMapEntries
+    | DeleteMapEntries,
+    limit: int | None,
+) -> list[Command]:
+    match step:
+        case DropCertificate(path):
+            return [certificates.drop_command(path)]
+        case AddCertificateLine(line):
+            return [certificates.add_line_command(line)]
+        case AddServer(section, server):
+            return servers_runtime.add_commands(section, server)
+        case RestoreServer(section, server):
+            return servers_runtime.restore_commands(section, server)
+        case SetWeight(section, name, weight):
+            return [servers_runtime.weight_command(section, name, weight)]
+        case SetState(section, name, state):
+            return [servers_runtime.state_command(section, name, state)]
+        case DrainServer(section, name):
+            return [servers_runtime.maintenance_command(section, name)]
+        case RemoveServer():
+            return []
+        case SetMapEntries():
+            return maps_runtime.set_commands(step, limit)
+        case DeleteMapEntries():
+            return maps_runtime.delete_commands(step)
+        case _:
+            assert_never(step)

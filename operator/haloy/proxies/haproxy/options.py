@@ -1,0 +1,23 @@
+"""What the driver tells render about its HAProxy and its machine: everything that is not in the Model."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HaproxyOptions:
+    """Values that stay the same from one reload to the next.
+
+    Paths outside the configuration directory are absolute: `stats_socket`, `server_state`. `system_ca` is what servers with
+    the system's CAs are verified by: a path, or `@system-ca` (HAProxy's own idea of it). `agent`: host and port of haloy's
+    checker for gRPC, None: gRPC checks answer by a connection only. `max_connections` None: HAProxy's own limit.
+    """
+
+    stats_socket: str
+    server_state: str
+    max_connections: int | None = None
+    access_log: bool = True
+    threads: int | None = None
+    agent: tuple[str, int] | None = None
+    fallback_certificate: str = "certs/fallback.pem"
+    system_ca: str = "@system-ca"
+    node: str = "haloy"

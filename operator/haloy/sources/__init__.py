@@ -1,0 +1,1 @@
+"""Sources: what fills the Store with the objects that people wrote, from wherever they wrote them."""

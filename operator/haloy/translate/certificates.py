@@ -1,0 +1,178 @@
+"""Which certificate is served for a Secret: the one it holds, the one that was served before, or none.
+
+"None" means that haloy's self-signed certificate answers. A bad Secret never takes a good certificate off the air.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from haloy.api.conditions import Reason
+from haloy.api.v1alpha1 import TlsSecret
+from haloy.model.model import Bundle, Certificate, Material
+from haloy.model.refs import ObjectRef
+from haloy.translate.context import RetainedBundle, RetainedCertificate
+from haloy.translate.pem import CaBundle, KeyPair, PemError, covers, read_ca_bundle, read_key_pair
+
+EXPIRY_NOTICE = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """What a Secret holds. An absent part is None; `key_pair_problem` and `ca_problem` say what is wrong with one."""
+
+    ref: ObjectRef
+    key_pair: KeyPair | None = None
+    key_pair_problem: str | None = None
+    ca: CaBundle | None = None
+    ca_problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The certificate that is served for one Secret, and why it is not the Secret's own.
+
+    `names` are those of the certificate served. `problem` None: the Secret's own is served and fine. `expiring` holds
+    while fewer than 14 days are left.
+    """
+
+    secret: ObjectRef
+    certificate: Certificate | None = None
+    material: Material | None = None
+    names: tuple[str, ...] = ()
+    problem: tuple[Reason, str] | None = None
+    expiring: bool = False
+
+    @property
+    def served(self) -> str:
+        """What clients get, as the end of a sentence."""
+        if self.certificate is None:
+            return "the self-signed certificate is served instead"
+        if self.problem is None:
+            return f"it is served, valid until {day(self.certificate.not_after)}"
+        return f"the previous certificate stays in use, valid until {day(self.certificate.not_after)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleChoice:
+    """The CA certificates in use for one Secret; as for Choice, None of them when there is nothing to trust."""
+
+    secret: ObjectRef
+    bundle: Bundle | None = None
+    material: Material | None = None
+    problem: tuple[Reason, str] | None = None
+
+
+def day(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def examine(secret: TlsSecret) -> SecretState:
+    """Read everything that `secret` holds. Slow (it checks signatures), so it is remembered per Secret."""
+    key_pair: KeyPair | None = None
+    key_pair_problem: str | None = None
+    ca: CaBundle | None = None
+    ca_problem: str | None = None
+    if secret.certificate is not None or secret.key is not None:
+        try:
+            if secret.certificate is None or secret.key is None:
+                raise PemError(
+                    f"{'tls.crt' if secret.certificate is None else 'tls.key'} is absent; a certificate needs both"
+                )
+            key_pair = read_key_pair(secret.certificate.reveal(), secret.key.reveal())
+        except PemError as error:
+            key_pair_problem = str(error)
+    if secret.ca is not None:
+        try:
+            ca = read_ca_bundle(secret.ca.reveal())
+        except PemError as error:
+            ca_problem = str(error)
+    return SecretState(secret.ref, key_pair, key_pair_problem, ca, ca_problem)
+
+
+def validity(pair: KeyPair, now: datetime) -> tuple[Reason, str] | None:
+    """What `now` has against the certificate of `pair`, None: nothing."""
+    if now < pair.not_before:
+        return (
+            Reason.CERTIFICATE_NOT_YET_VALID,
+            f"is not valid before {day(pair.not_before)}; correct this machine's clock, or wait",
+        )
+    if now >= pair.not_after:
+        return Reason.CERTIFICATE_EXPIRED, f"expired on {day(pair.not_after)}; renew it"
+    return None
+
+
+def choose(
+    secret: ObjectRef,
+    state: SecretState | None,
+    retained: RetainedCertificate | None,
+    wanted: tuple[str, ...],
+    now: datetime,
+) -> Choice:
+    """The certificate for `secret`. `state` None: there is no such Secret. `wanted`: the hosts that are to be served.
+
+    A certificate that covers none of them is as bad as an unreadable one when the previous one covers some.
+    """
+    problem = _problem(secret, state, now)
+    pair = state.key_pair if state is not None else None
+    if problem is None and pair is not None:
+        old = _names_of(retained)
+        if (
+            wanted
+            and not any(covers(pair.names, host) for host in wanted)
+            and any(covers(old, host) for host in wanted)
+        ):
+            problem = Reason.CERTIFICATE_HOST_MISMATCH, f"Secret {secret.key} {_wrong_names(pair.names, wanted)}"
+        else:
+            return Choice(
+                secret,
+                Certificate(secret.key, pair.digest, pair.fingerprint, pair.not_after, secret),
+                Material(pair.digest, pair.pem),
+                pair.names,
+                expiring=pair.not_after - now < EXPIRY_NOTICE,
+            )
+    if retained is None:
+        return Choice(secret, problem=problem)
+    return Choice(secret, retained.certificate, retained.material, _names_of(retained), problem)
+
+
+def choose_bundle(secret: ObjectRef, state: SecretState | None, retained: RetainedBundle | None) -> BundleChoice:
+    """The CA certificates for `secret`."""
+    if state is None:
+        problem = Reason.SECRET_NOT_FOUND, f"Secret {secret.key} does not exist"
+    elif state.ca is not None:
+        return BundleChoice(
+            secret, Bundle(secret.key, state.ca.digest, secret), Material(state.ca.digest, state.ca.pem)
+        )
+    else:
+        problem = Reason.INVALID_SECRET, f"Secret {secret.key}: {state.ca_problem or 'ca.crt is absent; add it'}"
+    if retained is None:
+        return BundleChoice(secret, problem=problem)
+    return BundleChoice(secret, retained.bundle, retained.material, problem)
+
+
+def _problem(secret: ObjectRef, state: SecretState | None, now: datetime) -> tuple[Reason, str] | None:
+    if state is None:
+        return Reason.SECRET_NOT_FOUND, f"Secret {secret.key} does not exist; create it, or correct the name"
+    if state.key_pair is None:
+        words = state.key_pair_problem or "tls.crt and tls.key are absent; add them"
+        return Reason.CERTIFICATE_INVALID, f"Secret {secret.key}: {words}"
+    expiry = validity(state.key_pair, now)
+    return (expiry[0], f"Secret {secret.key}: the certificate {expiry[1]}") if expiry is not None else None
+
+
+def _wrong_names(names: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    return f"holds a certificate for {listed(names) or 'no host'}, not for {listed(wanted)}"
+
+
+def listed(words: tuple[str, ...], limit: int = 5) -> str:
+    """`a, b, c and 4 more`."""
+    shown = ", ".join(words[:limit])
+    return f"{shown} and {len(words) - limit} more" if len(words) > limit else shown
+
+
+def _names_of(retained: RetainedCertificate | None) -> tuple[str, ...]:
+    """The names that the retained certificate covers; its PEM is in normal form, written by this package."""
+    if retained is None:
+        return ()
+    pem = retained.material.pem.reveal()
+    return read_key_pair(pem, pem).names

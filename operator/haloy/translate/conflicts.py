@@ -1,0 +1,139 @@
+"""What a Route does not get on a host because another one has it, and how that is said."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
+from haloy.model.refs import FieldRef, ObjectRef
+from haloy.model.routing import Match
+from haloy.translate.certificates import listed
+from haloy.translate.matches import words
+
+MAX_FINDINGS = 8
+"""Conflicts told one by one; a Route that lost hundreds of matches is told how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostMatch:
+    """`field` of the Route is the same match as `winner`'s, which goes first."""
+
+    host: str
+    field: str
+    match: Match
+    winner: FieldRef
+
+
+class Setting(Enum):
+    """A setting that a host has only once. The value is its field."""
+
+    TLS = "spec.tls"
+    CANONICAL_HOST = "spec.canonicalHost"
+
+
+@dataclass(frozen=True, slots=True)
+class LostSetting:
+    """The Route's `setting` for the host differs from that of `winner`, which goes first."""
+
+    host: str
+    setting: Setting
+    winner: ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectedAway:
+    """All requests for the host are redirected to `target`, which the Route does not serve, because `winner` says so."""
+
+    host: str
+    target: str
+    winner: ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class LostHost:
+    """The host belongs to another namespace, whose name is all that is told about it."""
+
+    host: str
+    owner: str
+
+
+Loss = LostMatch | LostSetting | RedirectedAway | LostHost
+
+
+def conflict_findings(route: ObjectRef, losses: Iterable[Loss], *, nothing_left: bool) -> tuple[Finding, ...]:
+    """PartiallyInvalid for each group of losses, and Accepted to go with it: False when `nothing_left` of the Route."""
+    said = _sentences(route, losses)
+    if not said:
+        return ()
+    shown = said[:MAX_FINDINGS]
+    if len(said) > MAX_FINDINGS:
+        shown.append((said[0][0], f"There are {len(said) - MAX_FINDINGS} more conflicts.", ""))
+    if nothing_left:
+        claimed = all(reason is Reason.HOST_CLAIMED for reason, _, _ in said)
+        reason = Reason.HOST_CLAIMED if claimed else Reason.CONFLICTED
+        message = " ".join(sentence for _, sentence, _ in shown) + " Nothing is left of the Route."
+        return (Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message, shown[0][2]),)
+    accepted = f"Accepted, except for what PartiallyInvalid names. {shown[0][1]}"
+    return (
+        Finding(ConditionType.ACCEPTED, ConditionStatus.TRUE, Reason.ACCEPTED, accepted),
+        *(
+            Finding(ConditionType.PARTIALLY_INVALID, ConditionStatus.TRUE, reason, sentence, path)
+            for reason, sentence, path in shown
+        ),
+    )
+
+
+def _sentences(route: ObjectRef, losses: Iterable[Loss]) -> list[tuple[Reason, str, str]]:
+    """(reason, sentence, field), one for all hosts that lost the same to the same."""
+    groups: dict[tuple[object, ...], list[Loss]] = {}
+    for loss in losses:
+        groups.setdefault(_group(loss), []).append(loss)
+    return [_sentence(route, group[0], listed(tuple(sorted({loss.host for loss in group})))) for group in groups.values()]
+
+
+def _group(loss: Loss) -> tuple[object, ...]:
+    match loss:
+        case LostMatch(field=path, winner=winner):
+            return LostMatch, path, winner
+        case LostSetting(setting=setting, winner=winner):
+            return LostSetting, setting, winner
+        case RedirectedAway(target=target, winner=winner):
+            return RedirectedAway, target, winner
+        case LostHost(owner=owner):
+            return LostHost, owner
+
+
+def _sentence(route: ObjectRef, loss: Loss, hosts: str) -> tuple[Reason, str, str]:
+    match loss:
+        case LostMatch(field=path, match=match, winner=winner):
+            if winner.ref == route:
+                text = f"{path} ({words(match)}) repeats {winner.field} on {hosts}, which goes first; remove one of them."
+            else:
+                text = (
+                    f"{path} ({words(match)}) on {hosts} is taken by {winner}, which goes first; "
+                    "change the match, or remove it from one of the two Routes."
+                )
+            return Reason.MATCH_CONFLICT, text, path
+        case LostSetting(setting=setting, winner=winner):
+            path = setting.value
+            text = f"{path} for {hosts} is decided by {winner}, which goes first; make the two Routes agree."
+            return Reason.CONFLICTED, text, path
+        case RedirectedAway(target=target, winner=winner):
+            text = (
+                f"spec.hosts: {hosts}: every request is redirected to {target}, as {winner} says (spec.canonicalHost); "
+                f"add {target} to spec.hosts, or remove {hosts}."
+            )
+            return Reason.CONFLICTED, text, "spec.hosts"
+        case LostHost(owner=owner):
+            text = (
+                f"spec.hosts: {hosts} belongs to namespace {owner}, whose Route is older; "
+                "use another host, or move the Route there."
+            )
+            return Reason.HOST_CLAIMED, text, "spec.hosts"
+
+
+def grouped(losses: Iterable[tuple[ObjectRef, Loss]]) -> Mapping[ObjectRef, tuple[Loss, ...]]:
+    found: dict[ObjectRef, list[Loss]] = {}
+    for route, loss in losses:
+        found.setdefault(route, []).append(loss)
+    return {route: tuple(found[route]) for route in sorted(found)}

@@ -1,0 +1,95 @@
+"""Reports: what was found out about each object, put together from its units."""
+
+from collections.abc import Mapping, Sequence
+
+from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
+from haloy.api.v1alpha1 import Backend, HealthPolicy, TlsSecret
+from haloy.model.refs import ObjectRef
+from haloy.translate.backends import ClusterUnit
+from haloy.translate.certificates import Choice, SecretState, listed
+from haloy.translate.conflicts import conflict_findings
+from haloy.translate.hosts import HostUnit
+from haloy.translate.refused import Complaints, refused_findings
+from haloy.translate.routes import RouteUnit
+
+
+def report_route(unit: RouteUnit, generation: int, hosts: Sequence[HostUnit]) -> Report:
+    """`hosts`: the units of all its hosts."""
+    if unit.refused:
+        return Report(unit.ref, generation, unit.findings)
+    left = sum(host.kept.get(unit.ref, 0) for host in hosts)
+    losses = [loss for host in hosts for loss in host.losses.get(unit.ref, ())]
+    findings = conflict_findings(unit.ref, losses, nothing_left=left == 0)
+    if left == 0 and not findings:
+        findings = (_empty(unit),)
+    served = tuple(host.host for host in hosts if unit.ref in host.kept)
+    certificates = {
+        tls.certificate for name, tls in unit.host_tls.hosts.items() if name in served and tls.certificate is not None
+    }
+    clusters = {
+        target.cluster
+        for ranked in unit.candidates
+        for target in ranked.candidate.rule.targets
+        if target.cluster is not None
+    }
+    return Report(
+        unit.ref,
+        generation,
+        (*findings, *unit.findings),
+        hosts=served,
+        clusters=tuple(sorted(clusters)) if left else (),
+        certificates=tuple(sorted(certificates)),
+    )
+
+
+def _empty(unit: RouteUnit) -> Finding:
+    """Every match was left out for a reason of its own, said by the other findings."""
+    partial = [finding for finding in unit.findings if finding.type is ConditionType.PARTIALLY_INVALID]
+    reason = partial[0].reason if partial else Reason.INVALID
+    message = "No match of the Route is left, see PartiallyInvalid."
+    return Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message)
+
+
+def report_backend(backend: Backend, unit: ClusterUnit) -> Report:
+    cluster = unit.cluster
+    client = cluster.tls.client_certificate if cluster is not None and cluster.tls is not None else None
+    return Report(
+        backend.ref,
+        backend.generation,
+        unit.findings,
+        clusters=(cluster.name,) if cluster is not None else (),
+        certificates=(client,) if client is not None else (),
+    )
+
+
+def report_policy(policy: HealthPolicy, complaints: Complaints, clusters: tuple[str, ...]) -> Report:
+    """`clusters`: the names of those that are checked by it, sorted."""
+    if complaints:
+        return Report(policy.ref, policy.generation, refused_findings(complaints))
+    count = f"{len(clusters)} Backend{'' if len(clusters) == 1 else 's'}"
+    message = f"Checks the endpoints of {count}: {listed(clusters)}." if clusters else "No Backend names it."
+    accepted = Finding(ConditionType.ACCEPTED, ConditionStatus.TRUE, Reason.ACCEPTED, message)
+    return Report(policy.ref, policy.generation, (accepted,), clusters=clusters)
+
+
+def report_secret(secret: TlsSecret, state: SecretState, choice: Choice | None, used: Mapping[str, object]) -> Report:
+    """`choice`: what is served for it, None: nobody asks for its certificate. `used`: the Model's certificates by name."""
+    problems = [words for words in (state.key_pair_problem, state.ca_problem) if words is not None]
+    findings = tuple(
+        Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, Reason.INVALID_SECRET, f"{words}.") for words in problems
+    )
+    if not findings and choice is not None and choice.problem is not None:
+        reason, words = choice.problem
+        findings = (Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, f"{words}; {choice.served}."),)
+    name = secret.ref.key
+    return Report(secret.ref, secret.generation, findings, certificates=(name,) if name in used else ())
+
+
+def policies_in_use(units: Mapping[ObjectRef, ClusterUnit]) -> dict[ObjectRef, list[str]]:
+    """The clusters of each HealthPolicy, sorted, since `units` is."""
+    found: dict[ObjectRef, list[str]] = {}
+    for unit in units.values():
+        check = unit.cluster.health_check if unit.cluster is not None else None
+        if unit.cluster is not None and check is not None and check.source is not None:
+            found.setdefault(check.source, []).append(unit.cluster.name)
+    return found

@@ -1,0 +1,75 @@
+from haloy.proxies.haproxy.artifacts import Artifacts
+from haloy.proxies.haproxy.plan import LARGEST_PEM, plan
+from haloy.proxies.haproxy.running import Running
+from tests.haproxy.driver.values import cluster, line, server, wanted
+
+SHOP = "backend/web/shop"
+
+
+def reasons(running: Running | Artifacts, goal: Artifacts, **sizes: int) -> list[str]:
+    made = plan(running if isinstance(running, Running) else Running(running), goal, sizes)
+    assert made.reload is not None, str(made)
+    assert made.steps == (made.reload,), "a reload carries everything else"
+    return [str(reason) for reason in made.reload.reasons]
+
+
+def test_backends_that_come_and_go() -> None:
+    one, other = cluster(), cluster(name="cart", text="backend cart\n")
+    assert reasons(wanted(one), wanted(other)) == [
+        f"backend-added: {SHOP}: backend cart is new",
+        f"backend-removed: {SHOP}: backend shop is gone",
+    ]
+
+
+def test_a_backend_whose_text_differs() -> None:
+    after = cluster(text="backend shop\n  balance leastconn\n")
+    assert reasons(wanted(cluster()), wanted(after)) == [
+        f"backend-changed: {SHOP}: backend shop: 'balance roundrobin' became 'balance leastconn'"
+    ]
+
+
+def test_a_server_whose_options_differ() -> None:
+    after = cluster(server(1, options=("check", "inter 3000")))
+    expected = [f"server-changed: {SHOP}: server 10.0.0.1:80 is wanted without 'inter 2000' with 'inter 3000'"]
+    assert reasons(wanted(cluster(server(1))), wanted(after)) == expected
+
+
+def test_a_leaving_server_that_comes_back_with_other_options() -> None:
+    running = Running(wanted(cluster()), {("shop", "10.0.0.1:80"): server(1)})
+    after = wanted(cluster(server(1, options=("check",))))
+    assert reasons(running, after) == [f"server-changed: {SHOP}: server 10.0.0.1:80 is wanted without 'inter 2000'"]
+
+
+def test_servers_of_a_section_that_is_not_dynamic() -> None:
+    before, after = cluster(server(1), dynamic=False), cluster(server(1, weight=3), server(2), dynamic=False)
+    assert reasons(wanted(before), wanted(after)) == [
+        f"server-changed: {SHOP}: the servers of shop cannot be changed at run time: 10.0.0.1:80, 10.0.0.2:80"
+    ]
+
+
+def test_rules_name_each_route_and_settings_name_none() -> None:
+    before = "frontend http\n  bind :80\n\n  # Route web/shop spec.rules[0]\n  acl a\n  # Route web/cart spec.rules[0]\n  acl b\n"
+    after = "frontend http\n  bind :81\n\n  # Route web/shop spec.rules[0]\n  acl c\n  # Route web/cart spec.rules[0]\n  acl b\n"
+    assert reasons(wanted(frontend=before), wanted(frontend=after)) == [
+        "settings-changed: section http: 'bind :80' became 'bind :81'",
+        "rules-changed: route/web/shop: section http: 'acl a' became 'acl c'",
+    ]
+
+
+def test_a_file_that_is_read_at_the_start_only() -> None:
+    text = "frontend http\n  acl t src -f files/trusted.lst\n"
+    before, after = (wanted(frontend=text, files={"files/trusted.lst": content}) for content in (b"1", b"2"))
+    assert reasons(before, after) == ["settings-changed: the content of files/trusted.lst is new"]
+
+
+def test_a_certificate_that_does_not_fit_into_a_command() -> None:
+    after = wanted(pem={"certs/a.pem": "big"}, lines=(line("a"),))
+    size = LARGEST_PEM + 1
+    assert reasons(wanted(), after, big=size) == [
+        f"certificate-too-large: certs/a.pem has {size} bytes, the Runtime API takes {LARGEST_PEM}"
+    ]
+
+
+def test_drift_that_no_command_repairs() -> None:
+    running = Running(wanted(), drift=("server shop/x has another address",))
+    assert reasons(running, wanted()) == ["drift: server shop/x has another address"]

@@ -1,0 +1,67 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from haloy.proxies.haproxy.generations import Generations
+
+
+@pytest.fixture
+def generations(tmp_path: Path) -> Generations:
+    made = Generations(tmp_path / "haproxy")
+    made.open()
+    return made
+
+
+def test_a_new_generation_links_what_did_not_change(generations: Generations) -> None:
+    one = generations.create(1, {"a.cfg": b"a", "maps/x.map": b"x"}, None)
+    two = generations.create(2, {"a.cfg": b"a", "maps/x.map": b"y"}, one)
+    assert (one.path / "a.cfg").stat().st_ino == (two.path / "a.cfg").stat().st_ino
+    assert (one.read("maps/x.map"), two.read("maps/x.map")) == (b"x", b"y")
+
+
+def test_an_update_never_reaches_an_older_generation(generations: Generations) -> None:
+    one = generations.create(1, {"a.cfg": b"a", "b.cfg": b"b"}, None)
+    two = generations.create(2, {"a.cfg": b"a", "b.cfg": b"b"}, one)
+    assert generations.update(two, {"a.cfg": b"new", "b.cfg": b"b", "certs/c.pem": b"c"}, gone=["absent"]) == (
+        "a.cfg",
+        "certs/c.pem",
+    )
+    assert (one.read("a.cfg"), two.read("a.cfg")) == (b"a", b"new")
+    generations.update(two, {}, gone=["b.cfg"])
+    assert generations.names(two) == ("a.cfg", "certs/c.pem")
+    assert generations.names(one) == ("a.cfg", "b.cfg")
+
+
+def test_nothing_is_readable_by_others(generations: Generations) -> None:
+    one = generations.create(1, {"certs/a.pem": b"a"}, None)
+    generations.update(one, {"ca/b.pem": b"b"})
+    for path in generations.link.parent.rglob("*"):
+        assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
+
+
+def test_the_link_names_the_current_one_and_pruning_keeps_it(generations: Generations) -> None:
+    assert generations.current() is None
+    made = [generations.create(number, {"a.cfg": b"a"}, None) for number in (1, 2, 3, 4)]
+    generations.activate(made[3])
+    generations.activate(made[0])
+    generations.prune()
+    assert [generation.number for generation in generations.all()] == [4, 3, 1]
+    assert generations.current() == made[0]
+    assert generations.reserve() == 5
+
+
+def test_what_a_crash_left_unfinished_is_cleared_away(generations: Generations) -> None:
+    generations.create(1, {"a.cfg": b"a"}, None)
+    root = generations.link.parent
+    (root / "generations" / "000002.unfinished").mkdir()
+    (root / "current.unfinished").symlink_to("nowhere")
+    generations.open()
+    assert [generation.name for generation in generations.all()] == ["000001"]
+    assert not (root / "current.unfinished").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/a", "", "maps/../../a"])
+def test_no_name_leads_out_of_the_directory(generations: Generations, name: str) -> None:
+    with pytest.raises(ValueError, match="not the name"):
+        generations.create(1, {name: b""}, None)

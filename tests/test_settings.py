@@ -1,0 +1,70 @@
+"""Settings: one typed model behind flags, environment and file. (No patching: the environment is given to a subprocess.)"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from haloy.model.listener import Bind
+from haloy.settings import Settings, SettingsError, parse_bind
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from haloy.settings import Settings
+flags = json.loads(sys.argv[1])
+settings = Settings.load({"directory": "x", **flags}, Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+print(json.dumps({"http": [str(bind) for bind in settings.http], "drain": settings.drain_timeout, "once": settings.once}))
+"""
+
+
+def load(flags: dict[str, object], environment: dict[str, str], *config: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(flags), *config],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=True,
+    )
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_a_flag_goes_before_the_variable_and_the_variable_before_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "haloy.yaml"
+    config.write_text("http: 127.0.0.1:1\ndrain-timeout: 7s\nonce: true\n")
+    environment = {"HALOY_HTTP": "127.0.0.1:2", "HALOY_DRAIN_TIMEOUT": "8s"}
+    assert load({"http": "127.0.0.1:3"}, environment, str(config)) == {"http": ["127.0.0.1:3"], "drain": 8000, "once": True}
+    assert load({}, environment, str(config))["http"] == ["127.0.0.1:2"]
+    assert load({}, {"HALOY_CONFIG": str(config)})["http"] == ["127.0.0.1:1"]
+
+
+def test_binds_are_lists_of_both_families() -> None:
+    assert Settings.load({"directory": "x", "http": "127.0.0.1:80, [::1]:80"}).http == (Bind("127.0.0.1", 80), Bind("::1", 80))
+    assert parse_bind(":80") == (Bind("0.0.0.0", 80), Bind("::", 80))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"http": "nonsense"}, "http: 'nonsense' is not ADDRESS:PORT"),
+        ({"http": "example.com:80"}, "is not an IP address"),
+        ({"http": "::1:80"}, "write IPv6 addresses in brackets"),
+        ({"http": "127.0.0.1:70000"}, "is not ADDRESS:PORT"),
+        ({"htp": "127.0.0.1:80"}, 'unknown setting "htp"; did you mean "http"?'),
+        ({"drain_timeout": "soon"}, "drain-timeout: "),
+        ({"trusted_proxies": "10.0.0.0/99"}, "trusted-proxies: "),
+        ({"http": "127.0.0.1:8443"}, "127.0.0.1:8443 is given twice"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_expected(flags: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load({"directory": "x", **flags})
+    assert words in str(raised.value)
+
+
+def test_the_public_ports_default_to_the_binds() -> None:
+    fleet = Settings.load({"directory": "x", "http": "127.0.0.1:81", "https_public_port": 443}).fleet
+    assert [(listener.name, listener.public_port) for listener in fleet.listeners] == [("http", 81), ("https", 443)]
