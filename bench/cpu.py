@@ -22,7 +22,7 @@ def descendants(pid: int) -> list[int]:
 def executable(pid: int) -> str:
     """The file name of the program that a process runs; empty when the process is gone."""
     try:
-        return Path(os.readlink(_PROC / str(pid) / "exe")).name
+        return (_PROC / str(pid) / "exe").readlink().name
     except (FileNotFoundError, ProcessLookupError):
         return ""
 

@@ -72,7 +72,9 @@ def run(port: int, host: str, connections: int, requests: int) -> Result:
     while answered < requests:
         events = poll.poll(STALLED)
         if not events:
-            raise TimeoutError(f"no answer from port {port} for {STALLED:.0f} s after {answered} of {requests} requests")
+            raise TimeoutError(
+                f"no answer from port {port} for {STALLED:.0f} s after {answered} of {requests} requests"
+            )
         for fd, _ in events:
             connection = sockets[fd]
             data = connection.recv(65536)

@@ -10,7 +10,10 @@ import sys
 from collections.abc import Sequence
 
 BODY = b"x" * 99 + b"\n"
-RESPONSE = b"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+RESPONSE = b"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(BODY),
+    BODY,
+)
 _END = b"\r\n\r\n"
 
 

@@ -36,13 +36,20 @@ def test_a_flag_goes_before_the_variable_and_the_variable_before_the_file(tmp_pa
     config = tmp_path / "haloy.yaml"
     config.write_text("http: 127.0.0.1:1\ndrain-timeout: 7s\nonce: true\n")
     environment = {"HALOY_HTTP": "127.0.0.1:2", "HALOY_DRAIN_TIMEOUT": "8s"}
-    assert load({"http": "127.0.0.1:3"}, environment, str(config)) == {"http": ["127.0.0.1:3"], "drain": 8000, "once": True}
+    assert load({"http": "127.0.0.1:3"}, environment, str(config)) == {
+        "http": ["127.0.0.1:3"],
+        "drain": 8000,
+        "once": True,
+    }
     assert load({}, environment, str(config))["http"] == ["127.0.0.1:2"]
     assert load({}, {"HALOY_CONFIG": str(config)})["http"] == ["127.0.0.1:1"]
 
 
 def test_binds_are_lists_of_both_families() -> None:
-    assert Settings.load({"directory": "x", "http": "127.0.0.1:80, [::1]:80"}).http == (Bind("127.0.0.1", 80), Bind("::1", 80))
+    assert Settings.load({"directory": "x", "http": "127.0.0.1:80, [::1]:80"}).http == (
+        Bind("127.0.0.1", 80),
+        Bind("::1", 80),
+    )
     assert parse_bind(":80") == (Bind("0.0.0.0", 80), Bind("::", 80))
 
 

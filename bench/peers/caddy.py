@@ -11,6 +11,9 @@ CONFIG = """\
   metrics {{
     per_host
   }}
+  servers {{
+    protocols h1 h2
+  }}
   log default {{
     level WARN
   }}
@@ -31,7 +34,7 @@ CONFIG = """\
     lb_policy round_robin
     health_uri /
     health_interval {interval}s
-    header_up X-Forwarded-Port {{http.request.port}}
+    header_up X-Forwarded-Port {{http.request.local.port}}
     header_up Forwarded "for={{http.request.remote.host}};host={{http.request.host}};proto={{http.request.scheme}}"
     transport http {{
       keepalive_idle_conns_per_host 64

@@ -72,6 +72,8 @@ def _http(site: Site, scheme: str) -> dict[str, Any]:
         "@type": _HTTP,
         "stat_prefix": scheme,
         "use_remote_address": True,
+        "skip_xff_append": True,
+        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
         "normalize_path": True,
         "preserve_external_request_id": True,
         "stream_idle_timeout": "30s",
@@ -94,12 +96,17 @@ def _http(site: Site, scheme: str) -> dict[str, Any]:
                     "name": "web/shop",
                     "domains": [HOST, f"{HOST}:*"],
                     "request_headers_to_add": [
+                        _header("x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
                         _header("x-forwarded-host", "%REQ(:AUTHORITY)%"),
                         _header("x-forwarded-port", "%DOWNSTREAM_LOCAL_PORT%"),
                         _header("forwarded", forwarded),
                     ],
                     "routes": [
-                        {"name": "web/shop", "match": {"prefix": "/"}, "route": {"cluster": "web/shop", "timeout": "30s"}}
+                        {
+                            "name": "web/shop",
+                            "match": {"prefix": "/"},
+                            "route": {"cluster": "web/shop", "timeout": "30s"},
+                        }
                     ],
                 }
             ],

@@ -26,7 +26,9 @@ def prepare(site: Site) -> Answer:
             },
         },
         "tls": {
-            "options": {"default": {"minVersion": "VersionTLS12", "cipherSuites": [_go_name(name) for name in CIPHERS]}},
+            "options": {
+                "default": {"minVersion": "VersionTLS12", "cipherSuites": [_go_name(name) for name in CIPHERS]}
+            },
             "certificates": [{"certFile": str(site.chain), "keyFile": str(site.key)}],
         },
     }

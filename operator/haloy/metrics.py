@@ -11,7 +11,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.cycles = Counter(
-            "haloy_cycles", "Reconcile cycles by result (applied, unchanged, failed).", ["result"], registry=self.registry
+            "haloy_cycles",
+            "Reconcile cycles by result (applied, unchanged, failed).",
+            ["result"],
+            registry=self.registry,
         )
         self.apply_seconds = Histogram(
             "haloy_apply_seconds",
@@ -20,7 +23,10 @@ class Metrics:
             registry=self.registry,
         )
         self.reloads = Counter(
-            "haloy_reloads", "Reloads of the proxy by cause; one reload may have several.", ["reason"], registry=self.registry
+            "haloy_reloads",
+            "Reloads of the proxy by cause; one reload may have several.",
+            ["reason"],
+            registry=self.registry,
         )
         self.runtime_commands = Counter(
             "haloy_runtime_commands", "Commands sent to the proxy's Runtime API.", registry=self.registry
@@ -29,7 +35,10 @@ class Metrics:
             "haloy_proxy_restarts", "Times the proxy died and was started again.", registry=self.registry
         )
         self.objects = Gauge(
-            "haloy_objects", "Objects by kind, condition and status.", ["kind", "condition", "status"], registry=self.registry
+            "haloy_objects",
+            "Objects by kind, condition and status.",
+            ["kind", "condition", "status"],
+            registry=self.registry,
         )
         self.rejections = Gauge("haloy_rejections", "Documents and files that were rejected.", registry=self.registry)
         self.certificate_expiry = Gauge(

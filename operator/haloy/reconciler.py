@@ -9,7 +9,7 @@ before, or left out when there was none, and the rest is applied: one bad object
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from haloy.api.conditions import Report
@@ -18,7 +18,7 @@ from haloy.clock import Clock
 from haloy.metrics import Metrics
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import Applied, Failed, Outcome, Proxy
-from haloy.retained import RetainedCertificates
+from haloy.retained import Retained
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.status.desired import Programming
@@ -78,21 +78,27 @@ class State:
 
 
 class Reconciler:
-    """Drives one Proxy from one Store. `context` gives the administrator's part of translation anew for each cycle."""
+    """Drives one Proxy from one Store.
+
+    `context` gives the administrator's part of translation anew for each cycle; `prepare` may bring in what a Snapshot still lacks
+    before it is used (the first answers for new DNS names).
+    """
 
     def __init__(
         self,
         store: Store,
         proxy: Proxy,
         context: Callable[[], Context],
+        prepare: Callable[[Snapshot], Awaitable[None]],
         board: StatusBoard,
-        retained: RetainedCertificates,
+        retained: Retained,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._store = store
         self._proxy = proxy
         self._context = context
+        self._prepare = prepare
         self._board = board
         self._retained = retained
         self._metrics = metrics
@@ -109,7 +115,9 @@ class Reconciler:
             seen = await self._store.changed(seen)
             began = self._clock.monotonic()
             cycle = await self.run_cycle()
-            log.log(logging.WARNING if isinstance(cycle.outcome, Failed) or cycle.refused else logging.INFO, "%s", cycle)
+            log.log(
+                logging.WARNING if isinstance(cycle.outcome, Failed) or cycle.refused else logging.INFO, "%s", cycle
+            )
             after_cycle(cycle)
             rest = HOLD_OFF - (self._clock.monotonic() - began)
             if rest > 0:
@@ -119,6 +127,7 @@ class Reconciler:
         """Make what the Store holds now live, as far as it can be, and update every status."""
         began = self._clock.monotonic()
         self._number += 1
+        await self._prepare(self._store.snapshot())
         snapshot = self._store.snapshot()
         if not snapshot.synced:
             return Cycle(self._number, len(snapshot.objects), None)
@@ -147,7 +156,12 @@ class Reconciler:
                 objects[ref] = before
         if objects != snapshot.objects:
             snapshot = replace(snapshot, objects=objects)
-        context = replace(self._context(), retained=self._retained.certificates, excluded=excluded)
+        context = replace(
+            self._context(),
+            retained=self._retained.certificates,
+            retained_bundles=self._retained.bundles,
+            excluded=excluded,
+        )
         return translate(snapshot, context, self._memo)
 
     def _hold(self, snapshot: Snapshot, failed: Failed) -> bool:
@@ -180,9 +194,9 @@ class Reconciler:
         state.snapshot, state.translation = snapshot, translation
         failure = ""
         if isinstance(outcome, Applied):
-            state.live_objects = {
-                ref: item for ref, item in snapshot.objects.items() if ref not in state.held
-            } | {ref: item for ref, item in state.live_objects.items() if ref in state.held}
+            state.live_objects = {ref: item for ref, item in snapshot.objects.items() if ref not in state.held} | {
+                ref: item for ref, item in state.live_objects.items() if ref in state.held
+            }
             state.live = {ref: item.generation for ref, item in snapshot.objects.items() if ref not in state.held}
             self._retained.keep(translation.delivery)
         else:

@@ -1,6 +1,6 @@
-"""Certificates that were served stay served while what should replace them is bad, over restarts too.
+"""What TLS needs stays served while what should replace it is bad, over restarts too.
 
-Kept below `<state>/certificates/`, one PEM file (chain, then key; mode 0600) a certificate, `NAMESPACE/SECRET.pem`.
+Kept below `<state>/certificates/`, mode 0600: `NAMESPACE/SECRET.pem` (chain, then key), `NAMESPACE/SECRET.ca` (CA certificates).
 """
 
 import logging
@@ -10,58 +10,74 @@ from pathlib import Path
 
 from haloy.model.model import Delivery
 from haloy.model.secret import SecretBytes
-from haloy.translate import RetainedCertificate, read_retained
+from haloy.translate import (
+    RetainedBundle,
+    RetainedCertificate,
+    read_retained,
+    read_retained_bundle,
+    retained_bundles,
+    retained_certificates,
+)
 
 log = logging.getLogger(__name__)
 
+CERTIFICATE, BUNDLE = ".pem", ".ca"
 
-class RetainedCertificates:
-    """The certificates of the last Model that was live, by name."""
+
+class Retained:
+    """The certificates and CA bundles of the last Model that was live, by name (`namespace/secret`)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._certificates: dict[str, RetainedCertificate] = {}
-
-    @property
-    def certificates(self) -> Mapping[str, RetainedCertificate]:
-        return self._certificates
+        self._written: dict[Path, str] = {}
+        self.certificates: Mapping[str, RetainedCertificate] = {}
+        self.bundles: Mapping[str, RetainedBundle] = {}
 
     def load(self) -> None:
         """Read what an earlier run left. A file that is damaged is left out with a warning."""
-        if not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob("*/*.pem")):
+        certificates: dict[str, RetainedCertificate] = {}
+        bundles: dict[str, RetainedBundle] = {}
+        for path in sorted(self._folder.glob("*/*")):
             name = f"{path.parent.name}/{path.stem}"
             try:
-                self._certificates[name] = read_retained(name, SecretBytes(path.read_bytes()))
+                pem = SecretBytes(path.read_bytes())
+                match path.suffix:
+                    case ".pem":
+                        certificates[name] = read_retained(name, pem)
+                        self._written[path] = certificates[name].material.digest
+                    case ".ca":
+                        bundles[name] = read_retained_bundle(name, pem)
+                        self._written[path] = bundles[name].material.digest
+                    case _:
+                        path.unlink()
             except (OSError, ValueError) as error:
-                log.warning("%s: the certificate kept from an earlier run is not used: %s", path, error)
+                log.warning("%s, kept from an earlier run, is not used: %s", path, error)
+        self.certificates, self.bundles = certificates, bundles
 
     def keep(self, delivery: Delivery) -> None:
-        """Take over the certificates of a Model that is live now; forget those it does not have."""
-        wanted = {
-            certificate.name: RetainedCertificate(certificate, delivery.materials[certificate.digest])
-            for certificate in delivery.model.certificates
-        }
-        for name, retained in wanted.items():
-            before = self._certificates.get(name)
-            if before is None or before.certificate.digest != retained.certificate.digest:
-                self._write(name, retained.material.pem)
-        for name in self._certificates.keys() - wanted.keys():
-            self._path(name).unlink(missing_ok=True)
-        self._certificates = wanted
+        """Take over what a Model uses that is live now; forget the rest."""
+        self.certificates, self.bundles = retained_certificates(delivery), retained_bundles(delivery)
+        wanted = {self._path(name, CERTIFICATE): item.material for name, item in self.certificates.items()}
+        wanted |= {self._path(name, BUNDLE): item.material for name, item in self.bundles.items()}
+        for path, material in wanted.items():
+            if self._written.get(path) != material.digest:
+                _write(path, material.pem)
+        for path in self._written.keys() - wanted.keys():
+            path.unlink(missing_ok=True)
+        self._written = {path: material.digest for path, material in wanted.items()}
 
-    def _path(self, name: str) -> Path:
+    def _path(self, name: str, suffix: str) -> Path:
         namespace, _, secret = name.partition("/")
-        return self._folder / namespace / f"{secret}.pem"
+        return self._folder / namespace / f"{secret}{suffix}"
 
-    def _write(self, name: str, pem: SecretBytes) -> None:
-        path = self._path(name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem.reveal())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+
+def _write(path: Path, pem: SecretBytes) -> None:
+    """Replace a file at once and for good: temporary file, fsync, rename."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.unfinished")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem.reveal())
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -117,13 +117,16 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", description="haloy's own log, on standard error.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log: str = Field(
-        default="auto", description="stdout, off, a file, or auto: stdout, but a file of the state folder on a terminal."
+        default="auto",
+        description="stdout, off, a file, or auto: stdout, but a file of the state folder on a terminal.",
     )
     once: bool = Field(default=False, description="Apply, report, stop; exit code 0 only if every Route is Ready.")
     demo: bool = Field(default=False, description="Start the two small upstreams of examples/quickstart as well.")
     http_public_port: Port | None = Field(default=None, description="The port clients see; default: the bind's.")
     https_public_port: Port | None = Field(default=None, description="The port clients see; default: the bind's.")
-    accept_proxy_protocol: bool = Field(default=False, description="Every client connection begins with PROXY v1 or v2.")
+    accept_proxy_protocol: bool = Field(
+        default=False, description="Every client connection begins with PROXY v1 or v2."
+    )
     trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-* and Forwarded are believed.")
     max_header_size: Annotated[Bytes, Field(ge=4096, le=65_536)] = 15_360
     request_timeout: Milliseconds = 10_000
@@ -132,7 +135,8 @@ class Settings(BaseSettings):
     max_streams: Annotated[int, Field(ge=1, le=10_000)] = 100
     max_body_size: Bytes | None = None
     max_connections: Annotated[int, Field(ge=10)] | None = Field(
-        default=None, description="Client connections at once; default and upper bound: half the descriptors less 2,000."
+        default=None,
+        description="Client connections at once; default and upper bound: half the descriptors less 2,000.",
     )
     drain_timeout: Milliseconds = Field(default=30_000, description="How long SIGTERM waits for requests to finish.")
     reload_interval: Milliseconds = Field(default=5_000, description="Least time between two reloads.")
@@ -242,4 +246,6 @@ def _explain(problem: Any, settings: type[BaseSettings]) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not name:
         return message
-    return f"{shown}: {message}" if problem["type"] == "value_error" else f"{shown}: {message}, not {problem['input']!r}"
+    return (
+        f"{shown}: {message}" if problem["type"] == "value_error" else f"{shown}: {message}, not {problem['input']!r}"
+    )

@@ -6,7 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from haloy.proxies.haproxy.process import Adoption
+from haloy.proxies.haproxy.master_api import MasterApi
+from haloy.proxies.haproxy.process import Adoption, HaproxyProcess
 from tests.support.ports import free_port
 from tests.support.small_haproxy import SmallHaproxy, alive, answering, eventually, get, group
 
@@ -88,7 +89,7 @@ async def test_one_that_reads_another_directory_is_replaced(haproxy_binary: Path
     haproxy.write("r2", answering(port, "new"))
     other = tmp_path / "other"
     haproxy.conf.rename(other)
-    haproxy.process._conf_dir = other  # where a haloy with other settings would keep it
+    haproxy.process = HaproxyProcess(haproxy_binary, other, haproxy.files, haproxy.runtime, haproxy.messages.append)
     assert await adopt(haproxy) is Adoption.REPLACED
     assert not alive(master)
     log = os.open(os.devnull, os.O_WRONLY)
@@ -102,7 +103,7 @@ async def test_one_that_hangs_is_replaced(haproxy_binary: Path, tmp_path: Path) 
     master = await orphan(haproxy_binary, tmp_path, answering(free_port()))
     os.kill(master, signal.SIGSTOP)
     haproxy = SmallHaproxy(haproxy_binary, tmp_path)
-    haproxy.process.master._timeout = 0.5
+    haproxy.process.master = MasterApi(haproxy.files.master_socket, timeout=0.5)
     assert await adopt(haproxy) is Adoption.REPLACED
     assert group(master) == []
     await haproxy.process.stop(drain=0)

@@ -61,6 +61,10 @@ def test_text_of_several_lines_is_a_block() -> None:
     assert to_yaml({"body": "one\ntwo\n"}) == "body: |\n  one\n  two\n"
 
 
+def test_fields_with_their_default_value_can_be_left_out() -> None:
+    assert to_yaml(Endpoint("10.0.0.1", 80, weight=1), defaults=False) == "address: 10.0.0.1\nport: 80\nweight: 1\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     name: str

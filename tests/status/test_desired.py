@@ -27,9 +27,7 @@ LIVE = Programming(live={ROUTE: 3, BACKEND: 1}, proxies=(1, 1))
 
 def observed(first: Health, second: Health, reason: str = "L7OK/200") -> tuple[Observation, ...]:
     states = {"10.0.0.1:80": first, "10.0.0.2:80": second}
-    endpoints = {
-        EndpointKey("web/shop", key): EndpointHealth(state, reason, NOW) for key, state in states.items()
-    }
+    endpoints = {EndpointKey("web/shop", key): EndpointHealth(state, reason, NOW) for key, state in states.items()}
     return (Observation(NOW, "r", endpoints),)
 
 

@@ -69,7 +69,9 @@ class AdminServer:
             await self._runner.cleanup()
             self._runner = None
 
-    def _json(self, make: Callable[[web.Request], Mapping[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _json(
+        self, make: Callable[[web.Request], Mapping[str, Any]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             try:
                 return web.json_response(make(request))

@@ -42,7 +42,11 @@ class TrafficCollector(Collector):
             ("connections", "Client connections open now.", info.connections),
             ("max_connections", "Client connections possible at once (Maxconn).", info.max_connections),
             ("max_sockets", "Sockets possible at once (Maxsock).", info.max_sockets),
-            ("old_workers", "Workers of earlier configurations that still finish their connections.", len(info.old_pids)),
+            (
+                "old_workers",
+                "Workers of earlier configurations that still finish their connections.",
+                len(info.old_pids),
+            ),
         )
         for name, text, value in facts:
             yield GaugeMetricFamily(f"haloy_proxy_{name}", text, value=value)

@@ -53,7 +53,11 @@ class View:
             "ready": all(status.ready for status in statuses) and not self._board.rejections and not self.not_ready(),
             "cycle": str(last) if last else "",
             "problems": [
-                {"place": str(rejection.place), "object": str(rejection.ref or ""), "messages": list(rejection.problems)}
+                {
+                    "place": str(rejection.place),
+                    "object": str(rejection.ref or ""),
+                    "messages": list(rejection.problems),
+                }
                 for rejection in self._board.rejections
             ],
             "objects": [status.to_json() for status in statuses],
@@ -127,6 +131,8 @@ def _candidate(candidate: Candidate) -> Mapping[str, Any]:
         "route": rule.route.key,
         "rule": rule.id.partition(":")[2],
         "match": candidate.source.field,
-        "backends": [{"backend": target.cluster or "(missing: 500)", "weight": target.weight} for target in rule.targets],
+        "backends": [
+            {"backend": target.cluster or "(missing: 500)", "weight": target.weight} for target in rule.targets
+        ],
         "filters": [type(item).__name__ for item in rule.filters],
     }

@@ -67,7 +67,7 @@ KINDS: tuple[Kind, ...] = (
         (
             _READY,
             Column("HOSTS", ".status.hosts", "The hosts it serves."),
-            Column("BACKENDS", ".status.backends", "Backends that resolve, of those named."),
+            Column("BACKENDS", ".status.backends", "Healthy endpoints, of all."),
             Column("PROXIES", ".status.proxies", "Proxies that have it, of those ready."),
             Column("CERT-EXPIRES", ".status.certificateExpires", "When its certificate ends."),
             _AGE,
@@ -83,8 +83,8 @@ KINDS: tuple[Kind, ...] = (
         (
             _READY,
             Column("UP", ".status.up", "Endpoints that are up, of all."),
-            Column("ALGO", ".spec.loadBalancing.algorithm", "How an endpoint is chosen."),
-            Column("HEALTH", _condition("Healthy", "reason"), "The endpoints' health, in a word."),
+            Column("ALGO", ".status.algorithm", "How an endpoint is chosen."),
+            Column("HEALTH", ".status.health", "The endpoints' health, in a word."),
             _AGE,
             *_WIDE,
         ),

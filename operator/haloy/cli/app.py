@@ -22,7 +22,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _haloy(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and leave."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+    ),
 ) -> None:
     """Routes, Backends and HealthPolicies, made true by HAProxy."""
 

@@ -21,7 +21,9 @@ Files = Annotated[
 
 TEST_EPILOG = """Examples: haloy route test GET http://shop.localhost/api/items -f examples/quickstart ·
 haloy route test POST https://shop.example.com/cart -H 'x-env: canary' --live"""
-EXPLAIN_EPILOG = """Examples: haloy explain route/default/shop -f examples/quickstart · haloy explain backend/default/shop --live"""
+EXPLAIN_EPILOG = (
+    """Examples: haloy explain route/default/shop -f examples/quickstart · haloy explain backend/default/shop --live"""
+)
 
 
 @route.command("test", epilog=TEST_EPILOG)
@@ -86,7 +88,9 @@ def _print_selection(console: Console, found: Mapping[str, Any]) -> None:
 def explain(
     ref: Annotated[str, typer.Argument(metavar="KIND/NAMESPACE/NAME", help="For example route/default/shop.")],
     files: Files = None,
-    live: Annotated[bool, typer.Option("--live", help="Ask the running haloy: health and status are included.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the running haloy: health and status are included.")
+    ] = False,
     admin: Admin = DEFAULT_ADMIN,
 ) -> None:
     """Show hosts, rules, backends, endpoints and health of an object, its conflicts, and where each value comes from."""

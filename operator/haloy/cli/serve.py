@@ -21,7 +21,9 @@ Text = Annotated[str | None, typer.Option(show_default=False)]
 
 
 def serve(
-    directory: Annotated[Path | None, typer.Argument(help="The directory of YAML to serve.", show_default=False)] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(help="The directory of YAML to serve.", show_default=False)
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.", show_default=False)] = None,
     http: Annotated[
         list[str] | None,
@@ -29,7 +31,9 @@ def serve(
     ] = None,
     https: Annotated[
         list[str] | None,
-        typer.Option(help="ADDRESS:PORT for HTTPS; may be repeated; '' for none. [127.0.0.1:8443]", rich_help_panel=PROXY),
+        typer.Option(
+            help="ADDRESS:PORT for HTTPS; may be repeated; '' for none. [127.0.0.1:8443]", rich_help_panel=PROXY
+        ),
     ] = None,
     http_public_port: Annotated[
         int | None, typer.Option(help="The port that clients see for HTTP. [the bind's]", rich_help_panel=PROXY)
@@ -39,19 +43,26 @@ def serve(
     ] = None,
     accept_proxy_protocol: Annotated[
         bool | None,
-        typer.Option("--accept-proxy-protocol", help="Client connections begin with PROXY v1 or v2.", rich_help_panel=PROXY),
+        typer.Option(
+            "--accept-proxy-protocol", help="Client connections begin with PROXY v1 or v2.", rich_help_panel=PROXY
+        ),
     ] = None,
     trusted_proxies: Annotated[
         list[str] | None,
-        typer.Option(help="CIDR whose X-Forwarded-* and Forwarded are believed; may be repeated.", rich_help_panel=PROXY),
+        typer.Option(
+            help="CIDR whose X-Forwarded-* and Forwarded are believed; may be repeated.", rich_help_panel=PROXY
+        ),
     ] = None,
     haproxy: Annotated[
         Path | None, typer.Option(help="The HAProxy binary. [the embedded one, else PATH]", rich_help_panel=PROXY)
     ] = None,
     max_connections: Annotated[
-        int | None, typer.Option(help="Client connections at once. [half the descriptors less 2,000]", rich_help_panel=LIMITS)
+        int | None,
+        typer.Option(help="Client connections at once. [half the descriptors less 2,000]", rich_help_panel=LIMITS),
     ] = None,
-    max_header_size: Annotated[str | None, typer.Option(help="Largest request head. [15Ki]", rich_help_panel=LIMITS)] = None,
+    max_header_size: Annotated[
+        str | None, typer.Option(help="Largest request head. [15Ki]", rich_help_panel=LIMITS)
+    ] = None,
     max_body_size: Annotated[
         str | None, typer.Option(help="Largest request body by its Content-Length. [none]", rich_help_panel=LIMITS)
     ] = None,
@@ -76,7 +87,9 @@ def serve(
     ] = None,
     access_log: Annotated[
         str | None,
-        typer.Option(help="stdout, off, or a file. [stdout; on a terminal a file of the state]", rich_help_panel=OPERATION),
+        typer.Option(
+            help="stdout, off, or a file. [stdout; on a terminal a file of the state]", rich_help_panel=OPERATION
+        ),
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json. [text]", rich_help_panel=OPERATION)] = None,
     log_level: Annotated[
@@ -101,6 +114,9 @@ def serve(
     ] = None,
 ) -> None:
     """Run a health-checked HAProxy from a directory of Routes, Backends and HealthPolicies, and keep it true to them."""
+    from rich.console import Console
+
+    from haloy.cli.display import choose
     from haloy.runtime import StartFailed, serve_directory
     from haloy.settings import Settings, SettingsError
 
@@ -110,7 +126,8 @@ def serve(
             flags[name] = ",".join(flags[name])
     try:
         settings = Settings.load(flags, config)
-        code = asyncio.run(serve_directory(settings))
+        display = choose(Console(), settings.once, settings.log_format == "json")
+        code = asyncio.run(serve_directory(settings, display))
     except (SettingsError, StartFailed) as error:
         fail(str(error))
     raise typer.Exit(code)

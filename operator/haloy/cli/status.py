@@ -44,7 +44,10 @@ def _print_tables(console: Console, found: Mapping[str, Any]) -> None:
         ready = condition(item, "Ready").get("status", "Unknown")
         columns = item["status"]
         backends.add_row(
-            *(Text(cell) for cell in (name(item), ready, columns.get("up", ""), columns.get("check", ""), ", ".join(bad)))
+            *(
+                Text(cell)
+                for cell in (name(item), ready, columns.get("up", ""), columns.get("check", ""), ", ".join(bad))
+            )
         )
     console.print()
     console.print(backends)

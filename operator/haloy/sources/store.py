@@ -175,7 +175,9 @@ class Store:
 
 def duplicate(ref: ObjectRef, place: Place, winner: Place) -> Rejection:
     """The Rejection of a ref that is written a second time, at `place`."""
-    problem = f"{ref.kind} {ref.key} is written twice: here and in {winner}, which wins. Rename one of them, or remove it."
+    problem = (
+        f"{ref.kind} {ref.key} is written twice: here and in {winner}, which wins. Rename one of them, or remove it."
+    )
     return Rejection(place, (problem,), ref)
 
 

@@ -6,27 +6,21 @@ alike, with two exceptions in favour of the writer: field names are always text 
 to the base of 60 stay text.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from haloy.sources.yaml_scalars import typed
+
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NODES = 1_000_000
 """Values of one file, those that an alias repeats counted again."""
 MAX_DEPTH = 64
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLS = {
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
-}
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]{0,30})", re.ASCII)
-_BASED = re.compile(r"([-+]?)0(?:x([0-9a-fA-F]{1,16})|b([01]{1,64})|o?([0-7]{1,21}))", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,30}|[0-9]{1,30}(?:\.[0-9]{0,30})?)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 _TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("str", "int", "float", "bool", "null", "seq", "map")}
+_TYPES = {"str": ("str",), "int": ("int",), "float": ("int", "float"), "bool": ("bool",), "null": ("NoneType",)}
 _MERGE = "<<"
 
 
@@ -116,12 +110,12 @@ class _Composer:
 
     def documents(self) -> Iterator[Document]:
         while True:
-            event = self._loader.get_event()
+            event = self._next()
             if event is None or isinstance(event, yaml.StreamEndEvent):
                 return
             if not isinstance(event, yaml.DocumentStartEvent):
                 continue
-            root = self._loader.get_event()
+            root = self._next()
             self._values.clear()
             self._sizes.clear()
             if self._places is not None:
@@ -130,6 +124,9 @@ class _Composer:
             if value is not None:
                 mark = root.start_mark
                 yield Document(value, mark.line + 1, mark.column + 1, self._places or {})
+
+    def _next(self) -> Any:
+        return self._loader.get_event()
 
     def _node(self, event: Any, path: str, depth: int) -> Any:
         if isinstance(event, yaml.AliasEvent):
@@ -156,13 +153,15 @@ class _Composer:
 
     def _alias(self, event: Any) -> Any:
         if event.anchor not in self._values:
-            raise _at(event, f"the alias *{event.anchor[:40]} refers to no anchor before it, or to one that contains it")
+            raise _at(
+                event, f"the alias *{event.anchor[:40]} refers to no anchor before it, or to one that contains it"
+            )
         self._add(event, self._sizes[event.anchor])
         return self._values[event.anchor]
 
     def _sequence(self, path: str, depth: int) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := self._loader.get_event(), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             items.append(self._node(event, f"{path}[{len(items)}]", depth + 1))
         return items
 
@@ -170,14 +169,14 @@ class _Composer:
         own: dict[str, Any] = {}
         lines: dict[str, int] = {}
         merged: list[dict[str, Any]] = []
-        while not isinstance(event := self._loader.get_event(), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event)
             is_merge = key == _MERGE and isinstance(event, yaml.ScalarEvent) and event.implicit[0]
             if key in lines and not is_merge:
                 raise _at(event, f"the field {_short(key)} stands here and in line {lines[key]}; keep one of them")
             lines[key] = event.start_mark.line + 1
             step = (f".{key}" if path else key) if key.isidentifier() else quoted(key)
-            value_event = self._loader.get_event()
+            value_event = self._next()
             value = self._node(value_event, path + step, depth + 1)
             if is_merge:
                 merged.extend(_merged(value, value_event))
@@ -199,7 +198,9 @@ class _Composer:
         else:
             value = None
         if not isinstance(value, str):
-            raise _at(event, "a field name must be text; a list or mapping stands here (are there braces without quotes?)")
+            raise _at(
+                event, "a field name must be text; a list or mapping stands here (are there braces without quotes?)"
+            )
         return value
 
     def _scalar(self, event: Any) -> Any:
@@ -207,15 +208,14 @@ class _Composer:
         if tag is None:
             return typed(event.value) if event.implicit[0] else event.value
         value = event.value if tag == "str" else typed(event.value)
-        fits = {"str": str, "int": int, "float": (int, float), "bool": bool, "null": type(None)}.get(tag)
-        if fits is None or not isinstance(value, fits) or (tag in ("int", "float") and isinstance(value, bool)):
+        if type(value).__name__ not in _TYPES.get(tag, ()):
             raise _at(event, f"{_short(event.value)} is not what its tag !!{tag} says")
         return float(value) if tag == "float" else value
 
     def _remember(self, event: Any, path: str) -> None:
         mark = event.start_mark
         scalar = isinstance(event, yaml.ScalarEvent)
-        text, plain = (event.value, event.implicit[0] and event.style is None) if scalar else (None, False)
+        text, plain = (event.value, event.implicit[0] and not event.style) if scalar else (None, False)
         if self._places is not None:
             self._places[path] = Written(mark.line + 1, mark.column + 1, text, plain)
 
@@ -223,23 +223,6 @@ class _Composer:
         self._count += size
         if self._count > MAX_NODES:
             raise _at(event, f"the file holds more than {MAX_NODES:,} values (aliases counted in full); split it")
-
-
-def typed(text: str) -> Any:
-    """The value of a scalar without quotes and tag."""
-    if text in _NULLS:
-        return None
-    if text in _BOOLS:
-        return _BOOLS[text]
-    if text[0] not in "+-.0123456789":
-        return text
-    if _INT.fullmatch(text):
-        return int(text.replace("_", ""))
-    if based := _BASED.fullmatch(text):
-        sign, hexadecimal, binary, octal = based.groups()
-        digits, base = (hexadecimal, 16) if hexadecimal else (binary, 2) if binary else (octal, 8)
-        return int(sign + digits, base)
-    return float(text) if _FLOAT.fullmatch(text) and text[-1] != "_" else text
 
 
 def _merged(value: Any, event: Any) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from haloy.api.conditions import ConditionType, Report
+from haloy.api.conditions import ConditionStatus, ConditionType, Report
 from haloy.api.snapshot import Rejection
 from haloy.clock import Clock
 from haloy.model.health import Observation
@@ -57,6 +58,18 @@ class StatusBoard:
         )
         self._observations = observations
         return [] if same else self._recompute()
+
+    def proxy_ready(self, ready: bool) -> None:
+        """The only proxy came or went."""
+        self._programming = replace(self._programming, proxies=(1, 1) if ready else (0, 0))
+        if not ready:
+            self._observations = ()
+        self._recompute()
+
+    def awaits_health(self) -> bool:
+        """Does any Backend lack its first result?"""
+        conditions = [status.condition(ConditionType.HEALTHY) for status in self.statuses.values()]
+        return any(found is not None and found.status is ConditionStatus.UNKNOWN for found in conditions)
 
     async def changed(self, since: int) -> int:
         """Wait until `version` is beyond `since`; returns it."""

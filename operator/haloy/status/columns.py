@@ -56,9 +56,7 @@ class Columns:
         hosts = list(report.hosts)
         more = f" +{len(hosts) - 1}" if len(hosts) > 1 else ""
         count = Count.sum(self._health.count(cluster) for cluster in report.clusters)
-        expiries = [
-            self._certificates[name].not_after for name in report.certificates if name in self._certificates
-        ]
+        expiries = [self._certificates[name].not_after for name in report.certificates if name in self._certificates]
         return {
             "hosts": f"{hosts[0]}{more}" if hosts else "",
             "backends": f"{count.healthy}/{count.total}" if report.clusters else "-",
@@ -104,5 +102,3 @@ def describe_check(check: HealthCheck) -> str:
             return f"tcp {every}"
         case GrpcCheck(service=service):
             return f"grpc {service or '(server)'} {every}"
-
-

@@ -79,9 +79,7 @@ def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns
 def _accepted(report: Report, rejection: Rejection | None) -> Finding:
     if rejection is not None:
         kept = " The version before it stays in force." if rejection.kept else " It is not served."
-        return Finding(
-            Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {' '.join(rejection.problems)}{kept}"
-        )
+        return Finding(Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {' '.join(rejection.problems)}{kept}")
     return _worst(report, Type.ACCEPTED, Reason.ACCEPTED, "The object is valid.")
 
 
@@ -100,7 +98,9 @@ def _worst(report: Report, type: ConditionType, good: Reason, message: str) -> F
 
 def _merged(findings: list[Finding]) -> Finding:
     first = findings[0]
-    return Finding(first.type, first.status, first.reason, " ".join(finding.message for finding in findings), first.field)
+    return Finding(
+        first.type, first.status, first.reason, " ".join(finding.message for finding in findings), first.field
+    )
 
 
 def _programmed(report: Report, accepted: Finding, programming: Programming) -> Finding:

@@ -10,6 +10,7 @@ from haloy.api.conditions import Reason
 from haloy.api.v1alpha1 import TlsSecret
 from haloy.model.model import Bundle, Certificate, Material
 from haloy.model.refs import ObjectRef
+from haloy.model.secret import SecretBytes
 from haloy.translate.context import RetainedBundle, RetainedCertificate
 from haloy.translate.pem import CaBundle, KeyPair, PemError, covers, read_ca_bundle, read_key_pair
 
@@ -115,14 +116,7 @@ def choose(
     problem = _problem(secret, state, now)
     pair = state.key_pair if state is not None else None
     if problem is None and pair is not None:
-        old = _names_of(retained)
-        if (
-            wanted
-            and not any(covers(pair.names, host) for host in wanted)
-            and any(covers(old, host) for host in wanted)
-        ):
-            problem = Reason.CERTIFICATE_HOST_MISMATCH, f"Secret {secret.key} {_wrong_names(pair.names, wanted)}"
-        else:
+        if _covers_any(pair.names, wanted) or not _covers_any(_names_of(retained), wanted):
             return Choice(
                 secret,
                 Certificate(secret.key, pair.digest, pair.fingerprint, pair.not_after, secret),
@@ -130,9 +124,18 @@ def choose(
                 pair.names,
                 expiring=pair.not_after - now < EXPIRY_NOTICE,
             )
+        problem = Reason.CERTIFICATE_HOST_MISMATCH, f"Secret {secret.key} {_wrong_names(pair.names, wanted)}"
     if retained is None:
         return Choice(secret, problem=problem)
     return Choice(secret, retained.certificate, retained.material, _names_of(retained), problem)
+
+
+def phase(state: SecretState | None, now: datetime) -> tuple[bool, ...]:
+    """What `choose` makes of `now`: as long as this stays equal, so does the choice."""
+    pair = state.key_pair if state is not None else None
+    if pair is None:
+        return ()
+    return now < pair.not_before, now >= pair.not_after, pair.not_after - now < EXPIRY_NOTICE
 
 
 def choose_bundle(secret: ObjectRef, state: SecretState | None, retained: RetainedBundle | None) -> BundleChoice:
@@ -158,6 +161,25 @@ def _problem(secret: ObjectRef, state: SecretState | None, now: datetime) -> tup
         return Reason.CERTIFICATE_INVALID, f"Secret {secret.key}: {words}"
     expiry = validity(state.key_pair, now)
     return (expiry[0], f"Secret {secret.key}: the certificate {expiry[1]}") if expiry is not None else None
+
+
+def read_retained(name: str, pem: SecretBytes) -> RetainedCertificate:
+    """A certificate that an earlier run wrote down (the PEM of its Material), by its name `namespace/secret-name`.
+
+    Raises:
+        ValueError: `name` or the PEM is damaged.
+    """
+    namespace, _, secret_name = name.partition("/")
+    if not namespace or not secret_name:
+        raise ValueError(f"{name!r} is not NAMESPACE/SECRET")
+    pair = read_key_pair(pem.reveal(), pem.reveal())
+    source = ObjectRef("Secret", namespace, secret_name)
+    certificate = Certificate(name, pair.digest, pair.fingerprint, pair.not_after, source)
+    return RetainedCertificate(certificate, Material(pair.digest, pair.pem))
+
+
+def _covers_any(names: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    return not wanted or any(covers(names, host) for host in wanted)
 
 
 def _wrong_names(names: tuple[str, ...], wanted: tuple[str, ...]) -> str:

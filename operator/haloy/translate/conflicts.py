@@ -88,7 +88,9 @@ def _sentences(route: ObjectRef, losses: Iterable[Loss]) -> list[tuple[Reason, s
     groups: dict[tuple[object, ...], list[Loss]] = {}
     for loss in losses:
         groups.setdefault(_group(loss), []).append(loss)
-    return [_sentence(route, group[0], listed(tuple(sorted({loss.host for loss in group})))) for group in groups.values()]
+    return [
+        _sentence(route, group[0], listed(tuple(sorted({loss.host for loss in group})))) for group in groups.values()
+    ]
 
 
 def _group(loss: Loss) -> tuple[object, ...]:
@@ -107,7 +109,9 @@ def _sentence(route: ObjectRef, loss: Loss, hosts: str) -> tuple[Reason, str, st
     match loss:
         case LostMatch(field=path, match=match, winner=winner):
             if winner.ref == route:
-                text = f"{path} ({words(match)}) repeats {winner.field} on {hosts}, which goes first; remove one of them."
+                text = (
+                    f"{path} ({words(match)}) repeats {winner.field} on {hosts}, which goes first; remove one of them."
+                )
             else:
                 text = (
                     f"{path} ({words(match)}) on {hosts} is taken by {winner}, which goes first; "

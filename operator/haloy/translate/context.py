@@ -10,7 +10,6 @@ from haloy.model.listener import Fleet
 from haloy.model.model import Bundle, Certificate, Delivery, Material
 from haloy.model.refs import FieldRef, ObjectRef
 
-
 DEFAULT_CHECK = HealthCheck(TcpCheck())
 """The built-in check of a Backend without HealthPolicy."""
 

@@ -14,11 +14,11 @@ from haloy.api.v1alpha1 import Backend, HealthPolicy, Route, TlsSecret
 from haloy.model.model import Bundle, Certificate, Delivery, Material, Model
 from haloy.model.refs import ObjectRef
 from haloy.translate.backends import ClusterUnit, translate_backend
-from haloy.translate.certificates import SecretState, choose, choose_bundle, examine, phase
+from haloy.translate.certificates import BundleChoice, Choice, SecretState, choose, choose_bundle, examine, phase
 from haloy.translate.context import Context, Translation
-from haloy.translate.hosts import HostUnit, build_host
+from haloy.translate.hosts import HostUnit, build_host, owner_of
 from haloy.translate.memo import Memo
-from haloy.translate.reads import Fact, Facts, Key, Table, differences
+from haloy.translate.reads import Fact, Facts, Key, differences
 from haloy.translate.refused import by_object
 from haloy.translate.reports import policies_in_use, report_backend, report_policy, report_route, report_secret
 from haloy.translate.routes import RouteFacts, RouteUnit, facts_of, seniority, translate_route
@@ -61,7 +61,9 @@ class _Cycle:
         states = {secret.ref: self._examine(secret) for secret in self._secrets}
         self._choose(states)
         clusters = {backend.ref: self._backend(backend) for backend in self._backends}
-        self._provide(Fact.UNUSABLE, {ref: unit.unusable for ref, unit in clusters.items() if unit.unusable is not None})
+        self._provide(
+            Fact.UNUSABLE, {ref: unit.unusable for ref, unit in clusters.items() if unit.unusable is not None}
+        )
         self._provide(Fact.REGEXES, self._regex_allowances())
         routes = {route.ref: self._route(route) for route in self._routes}
         hosts = self._hosts(routes)
@@ -84,33 +86,147 @@ class _Cycle:
 
     def _choose(self, states: Mapping[ObjectRef, SecretState]) -> None:
         """A choice for every Secret that somebody names, whether it exists or not."""
-        now, memo = self._context.now, self._memo
         wanted: dict[ObjectRef, set[str]] = {}
         for facts in self._route_facts.values():
             if facts.certificate is not None:
                 wanted.setdefault(facts.certificate, set()).update(facts.hosts)
         for secret in filter(None, map(client_secret, self._backends)):
             wanted.setdefault(secret, set())
-        choices = {}
-        for ref in sorted(wanted):
-            state, retained, hosts = states.get(ref), self._context.retained.get(ref.key), tuple(sorted(wanted[ref]))
-            inputs = (state, retained, hosts, phase(state, now))
-            choices[ref] = memo.choices.unit(
-                ref,
-                self._changed,
-                inputs,
-                self._facts,
-                lambda _, ref=ref, state=state, retained=retained, hosts=hosts: choose(ref, state, retained, hosts, now),  # type: ignore[misc]
-            )
-        self._provide(Fact.CERTIFICATE, choices)
-        bundles = {}
-        for ref in sorted(set(filter(None, map(ca_secret, self._backends)))):
-            state, kept = states.get(ref), self._context.retained_bundles.get(ref.key)
-            bundles[ref] = memo.bundles.unit(
-                ref,
-                self._changed,
-                (state, kept),
-                self._facts,
-                lambda _, ref=ref, state=state, kept=kept: choose_bundle(ref, state, kept),  # type: ignore[misc]
-            )
-        self._provide(Fact.BUNDLE, bundles)
+        self._provide(
+            Fact.CERTIFICATE,
+            {ref: self._choice(ref, states.get(ref), tuple(sorted(wanted[ref]))) for ref in sorted(wanted)},
+        )
+        bundles = sorted(set(filter(None, map(ca_secret, self._backends))))
+        self._provide(Fact.BUNDLE, {ref: self._bundle(ref, states.get(ref)) for ref in bundles})
+
+    def _choice(self, ref: ObjectRef, state: SecretState | None, hosts: tuple[str, ...]) -> Choice:
+        now = self._context.now
+        retained = self._context.retained.get(ref.key)
+        inputs = (state, retained, hosts, phase(state, now))
+        return self._memo.choices.unit(
+            ref, self._changed, inputs, self._facts, lambda _: choose(ref, state, retained, hosts, now)
+        )
+
+    def _bundle(self, ref: ObjectRef, state: SecretState | None) -> BundleChoice:
+        retained = self._context.retained_bundles.get(ref.key)
+        return self._memo.bundles.unit(
+            ref, self._changed, (state, retained), self._facts, lambda _: choose_bundle(ref, state, retained)
+        )
+
+    def _backend(self, backend: Backend) -> ClusterUnit:
+        default = self._context.default_check
+        return self._memo.clusters.unit(
+            backend.ref,
+            self._changed,
+            (backend,),
+            self._facts,
+            lambda reads: translate_backend(backend, reads, default),
+        )
+
+    def _regex_allowances(self) -> dict[ObjectRef, int]:
+        """Who comes too late for the fleet's limit, and how many of its expressions still fit: senior Routes go first."""
+        left = self._context.max_regexes
+        short: dict[ObjectRef, int] = {}
+        for route in self._routes:
+            count = self._route_facts[route.ref].regexes
+            if count > left:
+                short[route.ref] = left
+            left = max(0, left - count)
+        return short
+
+    def _route(self, route: Route) -> RouteUnit:
+        grants = self._context.require_grants
+        return self._memo.routes.unit(
+            route.ref,
+            self._changed,
+            (route,),
+            self._facts,
+            lambda reads: translate_route(route, reads, require_grants=grants),
+        )
+
+    def _hosts(self, routes: Mapping[ObjectRef, RouteUnit]) -> dict[str, HostUnit]:
+        """Every host with all Routes that name it, senior first, which is the order of `routes`."""
+        claims: dict[str, list[RouteUnit]] = {}
+        for unit in routes.values():
+            for host in unit.hosts:
+                claims.setdefault(host, []).append(unit)
+        return {host: self._host(host, claims) for host in sorted(claims)}
+
+    def _host(self, host: str, claims: Mapping[str, list[RouteUnit]]) -> HostUnit:
+        claimants = claims[host]
+        ownership = self._context.host_ownership
+        redirecting = tuple(
+            unit.canonical is not None and not (ownership and owner_of(claims[unit.canonical]) != unit.ref.namespace)
+            for unit in claimants
+        )
+        return self._memo.hosts.unit(
+            host,
+            self._changed,
+            (*claimants, redirecting),
+            self._facts,
+            lambda _: build_host(host, claimants, ownership=ownership, redirecting=redirecting),
+        )
+
+    def _deliver(self, hosts: Mapping[str, HostUnit], clusters: Mapping[ObjectRef, ClusterUnit]) -> Delivery:
+        """The Model, and of the secrets those that it refers to."""
+        choices: Mapping[ObjectRef, Choice] = self._facts[Fact.CERTIFICATE]
+        trusted: Mapping[ObjectRef, BundleChoice] = self._facts[Fact.BUNDLE]
+        virtual_hosts = tuple(unit.virtual_host for unit in hosts.values() if unit.virtual_host is not None)
+        served = tuple(unit.cluster for unit in clusters.values() if unit.cluster is not None)
+        upstream = [cluster.tls for cluster in served if cluster.tls is not None]
+        names = {vhost.tls.certificate for vhost in virtual_hosts if vhost.tls is not None}
+        names |= {tls.client_certificate for tls in upstream}
+        authorities = {tls.ca for tls in upstream}
+        materials: dict[str, Material] = {}
+        certificates: list[Certificate] = []
+        for choice in choices.values():
+            if choice.certificate is not None and choice.material is not None and choice.certificate.name in names:
+                certificates.append(choice.certificate)
+                materials[choice.material.digest] = choice.material
+        bundles: list[Bundle] = []
+        for bundle in trusted.values():
+            if bundle.bundle is not None and bundle.material is not None and bundle.bundle.name in authorities:
+                bundles.append(bundle.bundle)
+                materials[bundle.material.digest] = bundle.material
+        model = Model(
+            self._context.fleet,
+            virtual_hosts,
+            served,
+            tuple(sorted(certificates, key=lambda item: item.name)),
+            tuple(sorted(bundles, key=lambda item: item.name)),
+        )
+        return Delivery(model, dict(sorted(materials.items())))
+
+    def _report(
+        self,
+        model: Model,
+        states: Mapping[ObjectRef, SecretState],
+        clusters: Mapping[ObjectRef, ClusterUnit],
+        routes: Mapping[ObjectRef, RouteUnit],
+        hosts: Mapping[str, HostUnit],
+    ) -> dict[ObjectRef, Report]:
+        """A Report for every object of the fleet, sorted by ref. Those of Routes are units; the others are cheap."""
+        refused = self._facts[Fact.REFUSED]
+        choices = self._facts[Fact.CERTIFICATE]
+        certificates = {certificate.name: certificate for certificate in model.certificates}
+        in_use = policies_in_use(clusters)
+        found = [self._route_report(route, routes[route.ref], hosts) for route in self._routes]
+        found += [report_backend(backend, clusters[backend.ref]) for backend in self._backends]
+        found += [
+            report_policy(policy, refused.get(policy.ref, ()), tuple(in_use.get(policy.ref, ())))
+            for policy in self._policies
+        ]
+        found += [
+            report_secret(secret, states[secret.ref], choices.get(secret.ref), certificates) for secret in self._secrets
+        ]
+        return {report.ref: report for report in sorted(found, key=lambda report: report.ref)}
+
+    def _route_report(self, route: Route, unit: RouteUnit, hosts: Mapping[str, HostUnit]) -> Report:
+        units = tuple(hosts[host] for host in unit.hosts)
+        return self._memo.reports.unit(
+            route.ref,
+            self._changed,
+            (unit, route.generation, *units),
+            self._facts,
+            lambda _: report_route(unit, route.generation, units),
+        )

@@ -1,6 +1,6 @@
 """One host, from all Routes that name it: the unit in which routing is translated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from haloy.model.refs import ObjectRef
@@ -31,8 +31,9 @@ def owner_of(claimants: Sequence[RouteUnit]) -> str:
     return claimants[0].ref.namespace
 
 
-def build_host(host: str, claimants: Sequence[RouteUnit], *, ownership: bool) -> HostUnit:
-    """The VirtualHost for `host`. `claimants`: all Routes that name it, senior first, at least one.
+def build_host(host: str, claimants: Sequence[RouteUnit], *, ownership: bool, redirecting: Sequence[bool]) -> HostUnit:
+    """The VirtualHost for `host`. `claimants`: all Routes that name it, senior first, at least one; `redirecting` says
+    of each whether its canonical host counts, which it does not when that belongs to another namespace.
 
     A refused Route still claims: what the proxy refuses must not hand the host to somebody else.
     """
@@ -45,7 +46,8 @@ def build_host(host: str, claimants: Sequence[RouteUnit], *, ownership: bool) ->
     holders = [unit for unit in holders if not unit.refused]
     if not holders:
         return HostUnit(host, None, losses=grouped(losses))
-    redirect = _redirect(host, holders, losses)
+    counting = {unit.ref for unit, counts in zip(claimants, redirecting, strict=True) if counts}
+    redirect = _redirect(host, holders, counting, losses)
     candidates = _candidates(host, holders, losses) if redirect is None else ()
     kept = {unit.ref: 0 for unit in holders}
     for candidate in candidates:
@@ -90,17 +92,20 @@ def _tls(host: str, holders: list[RouteUnit], losses: list[tuple[ObjectRef, Loss
 
 
 def _agree(one: RouteUnit, other: RouteUnit) -> bool:
-    """The same wish, which with certificates from files or from Secrets of two namespaces is not the same certificate."""
-    same_place = one.ref.namespace == other.ref.namespace and one.tls is not None and one.tls.crt_file is None
-    return one.tls == other.tls and (same_place or one.host_tls.certificates == other.host_tls.certificates)
+    """The same wish; a Secret of the same name in another namespace is another certificate, though."""
+    return one.tls == other.tls and (
+        one.ref.namespace == other.ref.namespace or one.host_tls.certificates == other.host_tls.certificates
+    )
 
 
-def _redirect(host: str, holders: list[RouteUnit], losses: list[tuple[ObjectRef, Loss]]) -> str | None:
+def _redirect(
+    host: str, holders: list[RouteUnit], counting: Set[ObjectRef], losses: list[tuple[ObjectRef, Loss]]
+) -> str | None:
     """The first Route with a canonical host decides; for the canonical host itself it decides that it stays.
 
     No circle can come of it: each Route in one would have to be senior to the next.
     """
-    asking = [unit for unit in holders if unit.canonical is not None]
+    asking = [unit for unit in holders if unit.canonical is not None and unit.ref in counting]
     if not asking:
         return None
     winner = asking[0]

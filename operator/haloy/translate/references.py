@@ -64,5 +64,5 @@ def _existing(reads: Reads, target: ObjectRef) -> str:
     if not names:
         return f"; namespace {target.namespace} has no {target.kind}"
     meant = did_you_mean(target.name, names)
-    hint = f"; did you mean {meant}?" if meant is not None else ""
+    hint = f" (did you mean {meant}?)" if meant is not None else ""
     return f"; in namespace {target.namespace} there are {listed(names)}{hint}"

@@ -39,5 +39,5 @@ def refused_part(field: str, words: str, consequence: str) -> Finding:
 
 
 def _sentence(field: str, words: str, consequence: str) -> str:
-    where = f"{field}: " if field else ""
-    return f'{where}the proxy refuses it with "{words.rstrip(".")}"; {consequence} until it is changed.'
+    where = f"{field}: the" if field else "The"
+    return f'{where} proxy refuses it with "{words.rstrip(".")}"; {consequence} until it is changed.'

@@ -1,5 +1,6 @@
 """Reports: what was found out about each object, put together from its units."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
@@ -7,7 +8,7 @@ from haloy.api.v1alpha1 import Backend, HealthPolicy, TlsSecret
 from haloy.model.refs import ObjectRef
 from haloy.translate.backends import ClusterUnit
 from haloy.translate.certificates import Choice, SecretState, listed
-from haloy.translate.conflicts import conflict_findings
+from haloy.translate.conflicts import LostMatch, conflict_findings
 from haloy.translate.hosts import HostUnit
 from haloy.translate.refused import Complaints, refused_findings
 from haloy.translate.routes import RouteUnit
@@ -26,20 +27,28 @@ def report_route(unit: RouteUnit, generation: int, hosts: Sequence[HostUnit]) ->
     certificates = {
         tls.certificate for name, tls in unit.host_tls.hosts.items() if name in served and tls.certificate is not None
     }
-    clusters = {
-        target.cluster
-        for ranked in unit.candidates
-        for target in ranked.candidate.rule.targets
-        if target.cluster is not None
-    }
     return Report(
         unit.ref,
         generation,
         (*findings, *unit.findings),
         hosts=served,
-        clusters=tuple(sorted(clusters)) if left else (),
+        clusters=_clusters(unit, hosts) if left else (),
         certificates=tuple(sorted(certificates)),
     )
+
+
+def _clusters(unit: RouteUnit, hosts: Sequence[HostUnit]) -> tuple[str, ...]:
+    """The clusters of all rules that are reached by at least one match on at least one host."""
+    serving = sum(
+        unit.ref in host.kept and host.virtual_host is not None and host.virtual_host.redirect_host is None
+        for host in hosts
+    )
+    lost = Counter(
+        loss.field for host in hosts for loss in host.losses.get(unit.ref, ()) if isinstance(loss, LostMatch)
+    )
+    reached = (item.candidate for item in unit.candidates if lost[item.candidate.source.field] < serving)
+    names = {target.cluster for candidate in reached for target in candidate.rule.targets}
+    return tuple(sorted(name for name in names if name is not None))
 
 
 def _empty(unit: RouteUnit) -> Finding:

@@ -12,8 +12,8 @@ from haloy.model.routing import Candidate, Rule, Target
 from haloy.translate.filters import translate_filters
 from haloy.translate.matches import Precedence, precedence, regexes_in, translate_match, words
 from haloy.translate.reads import Reads
-from haloy.translate.refused import Complaints, refused_part
 from haloy.translate.references import resolve_ref, unresolved
+from haloy.translate.refused import Complaints, refused_part
 
 MAX_WEIGHT = 1_000_000
 _IN_RULE = re.compile(r"spec\.rules\[(\d+)\](?:\.matches\[(\d+)\])?(.*)")

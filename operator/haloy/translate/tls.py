@@ -10,8 +10,8 @@ from haloy.api.v1alpha1.route import Tls
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import HostTls, Hsts
 from haloy.translate.certificates import Choice, day, listed
-from haloy.translate.reads import Reads
 from haloy.translate.pem import covers
+from haloy.translate.reads import Reads
 from haloy.translate.references import resolve_ref
 
 

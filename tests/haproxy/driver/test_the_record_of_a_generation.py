@@ -32,7 +32,7 @@ def test_artifacts_come_back_equal(tmp_path: Path) -> None:
 def test_a_certificate_that_is_not_the_recorded_one_is_unknown(tmp_path: Path) -> None:
     generation = written(tmp_path, ARTIFACTS)
     (generation.path / "certs/a.pem").write_bytes(b"other")
-    assert read_record(generation).pem_files == {"certs/a.pem": UNKNOWN_DIGEST}
+    assert read_record(generation).pem_files["certs/a.pem"].startswith(UNKNOWN_DIGEST)
 
 
 @pytest.mark.parametrize("name", [INDEX, "record/30-clusters-00.cfg.json"])

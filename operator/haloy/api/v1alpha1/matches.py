@@ -79,9 +79,9 @@ class PathMatch(ApiModel):
         return _regex_problems("value", self.type, self.value)
 
 
-def _value_regex_length() -> Rule:
+def _regex_length(id: str) -> Rule:
     return Rule(
-        "value-regex-length",
+        id,
         f"self.type != 'RegularExpression' || size(self.value) <= {MAX_LENGTH}",
         f"a regular expression has at most {MAX_LENGTH} characters; split it into several matches",
         lambda match: match.type != "RegularExpression" or len(match.value) <= MAX_LENGTH,
@@ -101,7 +101,7 @@ class HeaderMatch(ApiModel):
     value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=FIELD_VALUE)] = Field(
         description="The value, or a regular expression, that the header must have.", examples=["canary"]
     )
-    RULES: ClassVar = (_value_regex_length(),)
+    RULES: ClassVar = (_regex_length("header-regex-length"),)
 
     def own_problems(self) -> Iterable[Problem]:
         return _regex_problems("value", self.type, self.value)
@@ -121,7 +121,7 @@ class QueryParamMatch(ApiModel):
     value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = Field(
         description="The value, decoded, or a regular expression, that the parameter must have.", examples=["2"]
     )
-    RULES: ClassVar = (_value_regex_length(),)
+    RULES: ClassVar = (_regex_length("query-regex-length"),)
 
     def own_problems(self) -> Iterable[Problem]:
         return _regex_problems("value", self.type, self.value)

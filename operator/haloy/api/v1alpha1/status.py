@@ -10,6 +10,7 @@ from haloy.api.v1alpha1.lists import ListMap
 
 Text = Annotated[str, StringConstraints(max_length=1024)]
 ShortText = Annotated[str, StringConstraints(max_length=253)]
+Health = Literal["Healthy", "Degraded", "Unhealthy", "Unknown"]
 
 WAITING: dict[str, Any] = {
     "conditions": [
@@ -80,9 +81,9 @@ class LoadBalancer(_StatusModel):
 class RouteStatus(Status):
     """What haloy found out about the Route. Written by haloy alone."""
 
-    hosts: Text | None = Field(default=None, description="The hosts, for printing.", examples=["shop.example.com (+2)"])
+    hosts: Text | None = Field(default=None, description="The hosts, for printing.", examples=["shop.example.com +2"])
     backends: ShortText | None = Field(
-        default=None, description="Backends that resolve, of those named.", examples=["3/4"]
+        default=None, description="Endpoints behind the Route that are healthy, of all.", examples=["3/4"]
     )
     proxies: ShortText | None = Field(
         default=None, description="Proxies that have the Route, of those ready.", examples=["2/2"]
@@ -100,13 +101,16 @@ class EndpointStatus(_StatusModel):
 
     address: ShortText = Field(description="IP address.", examples=["10.0.0.5"])
     port: Annotated[int, Field(ge=1, le=65535)] = Field(description="TCP port.", examples=[8080])
-    health: Literal["Healthy", "Degraded", "Unhealthy", "Unknown"] = Field(
+    hostname: ShortText | None = Field(
+        default=None, description="The DNS name that the address was resolved from.", examples=["shop.internal"]
+    )
+    health: Health = Field(
         description="Healthy on every proxy, Unhealthy on all, Degraded when they differ, Unknown without a result.",
         examples=["Healthy"],
     )
     reason: Text | None = Field(default=None, description="The check's own words.", examples=["L7STS/503"])
     since: datetime | None = Field(default=None, description="When health began.", examples=["2026-01-31T12:00:00Z"])
-    proxies: ShortText | None = Field(
+    seen_by: ShortText | None = Field(
         default=None, description="Proxies that find it up, of those that report.", examples=["2/2"]
     )
 
@@ -115,7 +119,14 @@ class BackendStatus(Status):
     """What haloy found out about the Backend. Written by haloy alone."""
 
     up: ShortText | None = Field(default=None, description="Endpoints that are up, of all.", examples=["3/4"])
-    endpoints: Annotated[tuple[EndpointStatus, ...], Field(max_length=512)] = Field(
+    algorithm: ShortText | None = Field(
+        default=None, description="How an endpoint is chosen, for printing.", examples=["RoundRobin"]
+    )
+    health: Health | None = Field(default=None, description="The endpoints' health in a word.", examples=["Degraded"])
+    check: Text | None = Field(
+        default=None, description="The check, for printing.", examples=["GET /healthz every 15s"]
+    )
+    endpoints: Annotated[tuple[EndpointStatus, ...], Field(max_length=4096)] = Field(
         default=(),
         description="The health of each endpoint.",
         examples=[[{"address": "10.0.0.5", "port": 8080, "health": "Healthy"}]],
@@ -125,5 +136,7 @@ class BackendStatus(Status):
 class HealthPolicyStatus(Status):
     """What haloy found out about the HealthPolicy. Written by haloy alone."""
 
-    check: Text | None = Field(default=None, description="The check, for printing.", examples=["http GET /healthz"])
+    check: Text | None = Field(
+        default=None, description="The check, for printing.", examples=["GET /healthz every 15s"]
+    )
     targets: ShortText | None = Field(default=None, description="How many Backends use it.", examples=["3"])

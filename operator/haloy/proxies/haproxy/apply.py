@@ -9,6 +9,7 @@ from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.cli_commands import Command, PayloadTooLarge, UnsafeCommand
 from haloy.proxies.haproxy.live import assemble, read_live, touched
 from haloy.proxies.haproxy.plan import plan
+from haloy.proxies.haproxy.running import Running
 from haloy.proxies.haproxy.runtime_api import CommandFailed, RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.steps import (
     AddCertificateLine,
@@ -26,6 +27,7 @@ from haloy.proxies.haproxy.steps import (
     SetState,
     SetWeight,
     SwapMap,
+    WriteFiles,
 )
 
 
@@ -53,9 +55,9 @@ async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping
 
 
 async def read_back(
-    api: RuntimeApi, steps: Sequence[RuntimeStep], wanted: Artifacts, pem: Mapping[str, bytes], *, crt_list: bool
+    api: RuntimeApi, steps: Sequence[RuntimeStep], wanted: Artifacts, pem: Mapping[str, bytes], before: Running
 ) -> None:
-    """Compare what `steps` touched with `wanted`. Raises StepFailed with what is still missing.
+    """Compare what `steps` (taken from `before`) touched with `wanted`. Raises StepFailed with what is still missing.
 
     `pem`: content by file name. A server that waits to be deleted is as it should be.
     """
@@ -63,8 +65,8 @@ async def read_back(
         live = await read_live(api, touched(steps))
     except (CommandFailed, RuntimeUnavailable, ValueError) as error:
         raise StepFailed("read back", str(error)) from error
-    running = assemble(wanted, live, pem, crt_list=crt_list)
-    left = [step for step in plan(running, wanted, {}).steps if not isinstance(step, RemoveServer)]
+    running = assemble(wanted, live, pem, crt_list=before.crt_list)
+    left = [step for step in plan(running, wanted, {}).steps if not isinstance(step, WriteFiles | RemoveServer)]
     if left:
         raise StepFailed("read back", f"still to do: {'; '.join(map(str, left))}")
 

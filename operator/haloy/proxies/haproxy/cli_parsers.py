@@ -41,7 +41,7 @@ class StatRow:
 
     @property
     def check_status(self) -> str:
-        """L4OK, L7STS, ...; `* ` in front while a check runs; UNK or INI before any result; "" without check."""
+        """L4OK, L7STS, ...; `* ` in front while a check runs; INI before any result; "" without check."""
         return self.text("check_status")
 
 

@@ -1,22 +1,236 @@
 """HAProxy behind the Proxy port: one process, kept equal to what was last delivered."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import assert_never
 
-from haloy.clock import Clock
+from haloy.clock import Clock, SystemClock
 from haloy.model.health import Observation
 from haloy.model.model import Delivery, Model
-from haloy.proxies.base import Applied, Failed, Measurements, Outcome, Refusal, ReloadCause, ReloadReason
-from haloy.proxies.haproxy import certificates, maps_runtime
-from haloy.proxies.haproxy.alerts import Alert
-from haloy.proxies.haproxy.apply import StepFailed, read_back, take
-from haloy.proxies.haproxy.artifacts import Artifacts, Line
-from haloy.proxies.haproxy.binary import Build
-from haloy.proxies.haproxy.candidate import ConfigFiles, files_of, revision_file, server_states, token
+from haloy.proxies.base import Failed, Measurements, Outcome, ProxyInfo, Refusal, ReloadCause, ReloadReason
+from haloy.proxies.haproxy import names
+from haloy.proxies.haproxy.alerts import Alert, Severity
+from haloy.proxies.haproxy.artifacts import Artifacts
+from haloy.proxies.haproxy.binary import Build, find_binary, inspect
+from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.diagnose import SourceMap, missing_materials, refusals
-from haloy.proxies.haproxy.events import Event, Noted, Reloaded
+from haloy.proxies.haproxy.events import Died, Event, Noted, Reloaded, Started, Unusable
 from haloy.proxies.haproxy.fallback import fallback_pem
-from haloy.proxies.haproxy.generations import Generation, Generations, digest_of
-from haloy.proxies.haproxy.live import assemble, read_live
+from haloy.proxies.haproxy.generations import Generations, digest_of
+from haloy.proxies.haproxy.measure import measure
+from haloy.proxies.haproxy.observe import Observer
+from haloy.proxies.haproxy.options import HaproxyOptions
+from haloy.proxies.haproxy.process import RunFiles, run_dir
+from haloy.proxies.haproxy.reload_log import ReloadLog
+from haloy.proxies.haproxy.render import config_files, render, trace
+from haloy.proxies.haproxy.running import sections, servers
+from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.settings import HaproxySettings
+from haloy.proxies.haproxy.supervisor import Supervisor
+from haloy.proxies.haproxy.tokens import UnsafeValueError
+from haloy.proxies.haproxy.transaction import Target, Transactions
+
+_log = logging.getLogger(__name__)
+
+
+class Haproxy:
+    """Implements Proxy. `start` first, `stop` last; `apply`, `observe` and `measure` any time between, one `apply` at a time.
+
+    `on_event` hears of starts, deaths and reloads (haloy's log does anyway). `sleep` and `clock` are injected.
+    """
+
+    def __init__(
+        self,
+        settings: HaproxySettings,
+        *,
+        clock: Clock | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_event: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self.reloads: Counter[ReloadCause] = Counter()
+        """Reloads that took place, by cause: one with two causes counts under both."""
+        self.reload_log = ReloadLog(settings.state / "reloads.jsonl")
+        self.build: Build | None = None
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._sleep = sleep
+        self._on_event = on_event
+        self._root = settings.state / "haproxy"
+        self._observer = Observer()
+        self._reloaded = 0
+        self._transactions: Transactions | None = None
+        self._supervisor: Supervisor | None = None
+        self._api: RuntimeApi | None = None
+        self._options: HaproxyOptions | None = None
+        self._fallback: bytes = b""
+
+    @property
+    def deaths(self) -> int:
+        """How often HAProxy ended without having been stopped."""
+        return 0 if self._supervisor is None else self._supervisor.deaths
+
+    @property
+    def commands(self) -> int:
+        """Runtime API commands sent so far."""
+        return 0 if self._api is None else self._api.sent
+
+    async def start(self) -> None:
+        """Bring HAProxy up: an orphan, the last known good, else 404 to everything.
+
+        Raises BinaryError, RunDirectoryBusy, RunDirectoryError, StartFailed.
+        """
+        settings = self._settings
+        binary = find_binary(settings.binary)
+        self.build = await inspect(binary)
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._root.chmod(0o700)
+        files = RunFiles(run_dir(settings.state))
+        state_file = self._root / "server-state"
+        self._options = HaproxyOptions(
+            stats_socket=str(files.worker_socket),
+            server_state=str(state_file.absolute()),
+            max_connections=settings.max_connections,
+            agent=None if settings.agent_check is None else (settings.agent_check.address, settings.agent_check.port),
+        )
+        self._fallback = await asyncio.to_thread(fallback_pem, self._root / "fallback.pem", self._clock.now())
+        self._api = RuntimeApi(files.worker_socket, limit=COMMAND_LIMIT if self.build.payload_limited else None)
+        generations = Generations(self._root.absolute())
+        lock = asyncio.Lock()
+        self._transactions = Transactions(
+            self._api,
+            generations,
+            self.reload_log,
+            config_files,
+            self._clock,
+            self._sleep,
+            lock,
+            self._notify,
+            settings.min_reload_interval,
+            settings.server_drain,
+        )
+        self._supervisor = Supervisor(
+            binary,
+            self._api,
+            generations,
+            files,
+            state_file,
+            settings.access_log,
+            self._clock,
+            self._sleep,
+            lock,
+            self._notify,
+            _tell,
+            self._transactions.repair,
+            self._transactions.came_up,
+        )
+        try:
+            await self._transactions.open(self._supervisor, self._target(Delivery(Model(settings.fleet)), {}))
+        except BaseException:
+            await self._transactions.close(0)
+            raise
+
+    async def apply(self, delivery: Delivery) -> Outcome:
+        """Make `delivery` live. What cannot be is refused whole, with the objects and fields to leave out."""
+        transactions = self._opened()
+        began = self._clock.monotonic()
+        materials = {digest: one.pem.reveal() for digest, one in delivery.materials.items()}
+        try:
+            target = self._target(delivery, materials)
+        except UnsafeValueError as error:
+            seconds = self._clock.monotonic() - began
+            return Failed(transactions.revision, "render", (Refusal(None, str(error)),), seconds)
+        missing = missing_materials(target.artifacts, target.materials, delivery.model)
+        if missing:
+            return Failed(transactions.revision, "render", missing, self._clock.monotonic() - began)
+        return await transactions.change(target)
+
+    async def reload(self) -> Outcome:
+        """Reload what is live because a person asked for it."""
+        return await self._opened().reload(ReloadReason(ReloadCause.REQUESTED, None, "a reload was asked for"))
+
+    async def observe(self) -> Observation:
+        """The level of every endpoint now. Raises RuntimeUnavailable while there is no HAProxy to ask."""
+        transactions, api = self._opened(), self._api
+        running = transactions.running
+        if running is None or api is None:
+            raise RuntimeUnavailable("HAProxy is not running")
+        artifacts = running.artifacts
+        observation, text = await self._observer.observe(
+            api, dict(servers(artifacts)), transactions.revision, self._clock.now()
+        )
+        if self._supervisor is not None:
+            self._supervisor.remember(text)
+        return observation
+
+    async def measure(self) -> Measurements:
+        """Counters and facts. Without a running HAProxy only what is known without it."""
+        transactions, api = self._opened(), self._api
+        process = None if self._supervisor is None else self._supervisor.process
+        if process is None or api is None or transactions.running is None:
+            return Measurements(ProxyInfo("haproxy", self.build.version_string if self.build else "", reloads=self._reloaded))
+        routes = names.ROUTES in sections(transactions.running.artifacts)
+        measured = await measure(api, await process.master.processes(), routes=routes, reloads=self._reloaded)
+        features = tuple(sorted(self.build.features)) if self.build else ()
+        return replace(measured, info=replace(measured.info, features=features))
+
+    async def stop(self, drain: float) -> None:
+        """Stop accepting, let requests finish for at most `drain` seconds, leave nothing behind."""
+        if self._transactions is not None:
+            await self._transactions.close(drain)
+
+    def _opened(self) -> Transactions:
+        if self._transactions is None:
+            raise RuntimeError("start() comes first")
+        return self._transactions
+
+    def _target(self, delivery: Delivery, materials: Mapping[str, bytes]) -> Target:
+        """Render, and add the fallback certificate, which is haloy's own and in no Model."""
+        options = self._options
+        if options is None:
+            raise RuntimeError("start() comes first")
+        rendered = render(delivery.model, options)
+        digest = digest_of(self._fallback)
+        artifacts = replace(rendered, pem_files={options.fallback_certificate: digest, **rendered.pem_files})
+        return Target(artifacts, {**materials, digest: self._fallback}, _blame(artifacts, delivery.model))
+
+    def _notify(self, event: Event) -> None:
+        match event:
+            case Reloaded():
+                if event.success:
+                    self._reloaded += 1
+                    self.reloads.update({reason.cause for reason in event.reasons})
+                _log.log(logging.INFO if event.success else logging.WARNING, "%s", event)
+            case Died():
+                _log.error("%s", event)
+            case Unusable() | Noted():
+                _log.warning("%s", event)
+            case Started():
+                _log.info("%s", event)
+            case _:
+                assert_never(event)
+        self._on_event(event)
+
+
+def _blame(artifacts: Artifacts, model: Model) -> Callable[[Iterable[Alert]], tuple[Refusal, ...]]:
+    """The source map is made when it is needed: hardly ever."""
+
+    def blame(alerts: Iterable[Alert]) -> tuple[Refusal, ...]:
+        return refusals(alerts, SourceMap(artifacts, trace(artifacts), model))
+
+    return blame
+
+
+def _tell(alert: Alert) -> None:
+    """HAProxy's own messages, in haloy's log."""
+    match alert.severity:
+        case Severity.ALERT:
+            _log.error("HAProxy: %s", alert)
+        case Severity.WARNING:
+            _log.warning("HAProxy: %s", alert)
+        case Severity.NOTICE | Severity.DIAG:
+            _log.debug("HAProxy: %s", alert)
+        case _:
+            assert_never(alert.severity)

@@ -9,7 +9,8 @@ class HaproxyOptions:
 
     Paths outside the configuration directory are absolute: `stats_socket`, `server_state`. `system_ca` is what servers with
     the system's CAs are verified by: a path, or `@system-ca` (HAProxy's own idea of it). `agent`: host and port of haloy's
-    checker for gRPC, None: gRPC checks answer by a connection only. `max_connections` None: HAProxy's own limit.
+    checker for gRPC, None: a gRPC endpoint is only checked for a connection. `max_connections` None: HAProxy's own limit.
+    `peers`: where the local peer listens (`127.0.0.1:PORT`), so that the counters by route survive a reload; None: they do not.
     """
 
     stats_socket: str
@@ -21,3 +22,4 @@ class HaproxyOptions:
     fallback_certificate: str = "certs/fallback.pem"
     system_ca: str = "@system-ca"
     node: str = "haloy"
+    peers: str | None = None

@@ -15,7 +15,7 @@ from haloy.proxies.haproxy.generations import Generation, digest_of
 
 INDEX = "record/index.json"
 UNKNOWN_DIGEST = "unknown"
-"""Stands for a Material that cannot be told by what lies on disk; equal to no digest."""
+"""Begins what stands for a Material that nobody can tell any more; equal to no digest."""
 
 
 class RecordError(Exception):
@@ -57,7 +57,7 @@ class RecordWriter:
 def read_record(generation: Generation) -> Artifacts:
     """The Artifacts that `generation` was last meant to be.
 
-    A PEM file whose content is not the one recorded gets UNKNOWN_DIGEST. Raises RecordError.
+    A PEM file whose content is not the one recorded gets `unknown:` and a digest of what is there. Raises RecordError.
     """
     try:
         index = json.loads(_required(generation, INDEX))
@@ -71,7 +71,7 @@ def read_record(generation: Generation) -> Artifacts:
             maps={name: parse_map(_required(generation, name)) for name in index["maps"]},
             files={name: _required(generation, name) for name in index["files"]},
             pem_files={
-                path: digest if digest_of(generation.read(path) or b"") == content else UNKNOWN_DIGEST
+                path: _material(digest, content, digest_of(generation.read(path) or b""))
                 for path, (digest, content) in index["pem_files"].items()
             },
             certificates=tuple(
@@ -92,6 +92,10 @@ def parse_map(content: bytes) -> dict[str, str]:
             key, _, value = text.partition(" ")
             entries.setdefault(key, value.strip())
     return entries
+
+
+def _material(digest: str, recorded: str, found: str) -> str:
+    return digest if found == recorded else f"{UNKNOWN_DIGEST}:{found}"
 
 
 def _required(generation: Generation, name: str) -> bytes:

@@ -11,7 +11,8 @@ global`. What HAProxy 2.8.25 does with it, each tried with the real one (tests/h
   were set at run time, and checks that were switched off.
 - A line that does not parse ends the reading: a warning, and every server after it starts without its past.
 - A checked server with operational state 0 is DOWN from the first request on (503) until `rise` checks have passed.
-  With check status 0 besides, `show stat` calls its check UNK: no result yet. Without a line it starts UP.
+  With check status 1 besides, `show stat` says INI: no result yet. Without a line it starts UP.
+- **Check status 0 (UNK) stops the checks for ever**: HAProxy holds the first one to be under way.
 
 Hence `carried_over`: health from the past, all else from the configuration. Never feed HAProxy `save`d text as it is.
 """
@@ -35,6 +36,8 @@ _CHECK_CONFIGURED = 2
 _CHECK_ENABLED = 4
 _CHECK_CONFIGURED_AND_ENABLED = _CHECK_CONFIGURED | _CHECK_ENABLED
 _CHECK_RESULT_UNKNOWN = 0
+_CHECK_STATUS_INITIALISING = 1
+"""HAProxy's HCHK_STATUS_INI, shown as INI."""
 
 
 class OperationalState(IntEnum):
@@ -150,6 +153,7 @@ def carried_over(text: str, servers: Iterable[ConfiguredServer]) -> str:
                     weight=server.weight,
                     initial_weight=server.weight,
                     operational=state.operational if server.checked else OperationalState.RUNNING,
+                    check_status=max(state.check_status, _CHECK_STATUS_INITIALISING),
                     check_state=_CHECK_CONFIGURED_AND_ENABLED if server.checked else 0,
                     agent_state=state.agent_state | _CHECK_ENABLED,
                 )
@@ -181,7 +185,7 @@ def _initial(server: ConfiguredServer) -> ServerState:
         weight=server.weight,
         initial_weight=server.weight,
         seconds_since_change=0,
-        check_status=0,
+        check_status=_CHECK_STATUS_INITIALISING,
         check_result=_CHECK_RESULT_UNKNOWN,
         check_health=0,
         check_state=_CHECK_CONFIGURED_AND_ENABLED if server.checked else 0,

@@ -100,8 +100,18 @@ class Supervised:
             os.killpg(self.pid, signal.SIGKILL)
 
     def _group_exists(self) -> bool:
+        """Whether a member lives; in a container nobody may collect the dead ones (kill(2) would still find them)."""
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        return any(_lives_in_group(entry, self.pid) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _lives_in_group(process: Path, group: int) -> bool:
+    """By /proc/PID/stat (proc(5)): the state and the group follow the name in brackets."""
+    try:
+        state, _parent, found, *_ = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(found) == group and state not in ("Z", "X")

@@ -15,7 +15,7 @@ def path_format(modifier: PathModifier, prefix_length: int | None) -> str:
     Edge cases as in the Gateway API (HTTPPathModifier.replacePrefixMatch): /foo replaced by / gives / for /foo, /foo/ for
     none. What is left of the path after a prefix is empty or begins with a slash, so only an empty replacement is special.
     """
-    value = quote(modifier.value, safe=_SAFE)
+    value = "/" + quote(modifier.value.lstrip("/"), safe=_SAFE)
     if modifier.kind is PathModifierKind.FULL:
         return tokens.log_text(value)
     length = prefix_length or 0

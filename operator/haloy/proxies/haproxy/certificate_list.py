@@ -1,0 +1,47 @@
+"""The crt-list: which certificate answers to which name, and with which least version of TLS."""
+
+from collections.abc import Iterable
+
+from haloy.model.model import Certificate
+from haloy.model.routing import HostKind, VirtualHost
+from haloy.proxies.haproxy import tokens
+from haloy.proxies.haproxy.artifacts import CertificateLine
+from haloy.proxies.haproxy.names import certificate_file
+
+_LOWEST = "1.2"
+_VERSIONS = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
+
+
+def certificate_lines(
+    vhosts: Iterable[VirtualHost], certificates: Iterable[Certificate], fallback: str
+) -> tuple[CertificateLine, ...]:
+    """One line per certificate and version, sorted, with all its names. HAProxy looks for the exact name first, then for
+    the wildcard one label up. A host whose certificate is missing is listed only if its version is not the usual one."""
+    known = {certificate.name for certificate in certificates}
+    names: dict[tuple[str, str], list[str]] = {}
+    for vhost in vhosts:
+        if vhost.tls is None or vhost.kind is HostKind.ANY:
+            continue
+        has_own = vhost.tls.certificate is not None and vhost.tls.certificate in known
+        path = certificate_file(vhost.tls.certificate) if has_own and vhost.tls.certificate else fallback
+        if has_own or vhost.tls.min_version != _LOWEST:
+            names.setdefault((path, vhost.tls.min_version), []).append(vhost.host)
+    return tuple(
+        CertificateLine(path, _options(version), tuple(sorted(set(hosts))))
+        for (path, version), hosts in sorted(names.items())
+    )
+
+
+def _options(version: str) -> tuple[str, ...]:
+    if version not in _VERSIONS:
+        raise tokens.UnsafeValueError(f"{version!r} is no version of TLS that haloy offers")
+    return () if version == _LOWEST else (f"ssl-min-ver {_VERSIONS[version]}",)
+
+
+def list_text(lines: Iterable[CertificateLine]) -> bytes:
+    """The file `certs/list.crt-list`."""
+    text = ""
+    for line in lines:
+        options = f" [{' '.join(line.options)}]" if line.options else ""
+        text += f"{tokens.file(line.path)}{options} {' '.join(line.filters)}\n"
+    return text.encode()

@@ -1,0 +1,54 @@
+"""From a configuration line back to the object and field that it was made from.
+
+Sections and the blocks inside them begin with a comment that names their source; it holds until the next such comment, or
+until a blank line. `# haloy` means nobody's.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from haloy.model.refs import FieldRef, ObjectRef
+from haloy.proxies.haproxy.artifacts import Line
+
+_SOURCE = re.compile(
+    r"\s*# (?P<kind>[A-Z][A-Za-z]*) (?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9.-]+)(?: (?P<field>[A-Za-z0-9_.\[\]-]+))?\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMap:
+    """All lines that have a source."""
+
+    lines: Mapping[tuple[str, int], FieldRef]
+
+    def trace(self, filename: str, line: int) -> FieldRef | None:
+        """The source of a 1-based line. `filename` as in Fragment, without folders."""
+        return self.lines.get((filename, line))
+
+
+def source_map(files: Mapping[str, bytes]) -> tuple[Line, ...]:
+    """Every line of the configuration files among `files` that has a source, in order."""
+    return tuple(
+        Line(filename, number, source)
+        for filename in sorted(files)
+        if filename.endswith(".cfg")
+        for number, source in _sources(files[filename].decode().split("\n"))
+    )
+
+
+def index(lines: Iterable[Line]) -> SourceMap:
+    return SourceMap({(line.filename, line.number): line.source for line in lines})
+
+
+def _sources(lines: list[str]) -> Iterable[tuple[int, FieldRef]]:
+    current: FieldRef | None = None
+    for number, text in enumerate(lines, start=1):
+        found = _SOURCE.match(text)
+        if found is not None:
+            ref = ObjectRef(found["kind"], found["namespace"], found["name"])
+            current = FieldRef(ref, found["field"] or "")
+        elif not text.strip() or text.strip() == "# haloy":
+            current = None
+        if current is not None:
+            yield number, current

@@ -1,0 +1,73 @@
+"""Small things that the runtime derives from what it holds: names to resolve, targets of haloy's own checks, URLs."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from haloy.api.snapshot import Snapshot
+from haloy.health.monitor import MonitorTarget
+from haloy.model.health import EndpointKey, GrpcCheck
+from haloy.model.listener import Fleet, Listener
+from haloy.model.model import Model
+from haloy.model.routing import VirtualHost
+
+
+def backend_names(snapshot: Snapshot) -> frozenset[str]:
+    """Every DNS name among the Backends' endpoint addresses."""
+    addresses = {
+        endpoint.address for backend in snapshot.backends() for endpoint in backend.spec.endpoints or () if endpoint.address
+    }
+    return frozenset(address for address in addresses if not _is_ip(address))
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def grpc_targets(model: Model) -> list[MonitorTarget]:
+    """The endpoints that HAProxy cannot check by itself: gRPC answers in trailers."""
+    return [
+        MonitorTarget(
+            EndpointKey(cluster.name, endpoint.key),
+            endpoint.address,
+            endpoint.port,
+            cluster.health_check,
+            tls=cluster.protocol.tls,
+            server_name=cluster.tls.server_name if cluster.tls else None,
+        )
+        for cluster in model.clusters
+        if cluster.health_check is not None and isinstance(cluster.health_check.kind, GrpcCheck)
+        for endpoint in cluster.endpoints
+    ]
+
+
+def route_urls(model: Model) -> dict[str, str]:
+    """A URL to try for each Route by `namespace/name`: its first exact host, else a made-up one under its wildcard."""
+    listeners = {listener.tls: listener for listener in reversed(model.fleet.listeners)}
+    urls: dict[str, str] = {}
+    for vhost in sorted(model.virtual_hosts, key=lambda vhost: (vhost.host.startswith("*"), vhost.host)):
+        url = _url(vhost, listeners, model.fleet)
+        for ref in vhost.sources:
+            urls.setdefault(ref.key, url)
+    return urls
+
+
+def _url(vhost: VirtualHost, listeners: dict[bool, Listener], fleet: Fleet) -> str:
+    tls = vhost.tls is not None and True in listeners
+    listener = listeners.get(tls) or fleet.listeners[0]
+    host = vhost.redirect_host or vhost.host
+    if host == "*":
+        host = str(listener.binds[0]).rpartition(":")[0]
+    elif host.startswith("*."):
+        host = f"any{host[1:]}"
+    default = 443 if tls else 80
+    port = "" if listener.public_port == default else f":{listener.public_port}"
+    return f"{'https' if tls else 'http'}://{host}{port}/"
+
+
+def curl_lines(urls: Iterable[str]) -> list[str]:
+    """Lines that a person can paste; self-signed certificates are accepted."""
+    return [f"curl {'-k ' if url.startswith('https') else ''}{url}" for url in sorted(set(urls))]

@@ -1,0 +1,280 @@
+"""`haloy serve`: from settings to a running proxy, until a signal says stop."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from haloy import __version__, logs
+from haloy.admin.server import AdminServer
+from haloy.admin.views import View
+from haloy.api.snapshot import Snapshot
+from haloy.clock import SystemClock
+from haloy.health.agent import AgentServer
+from haloy.health.monitor import HealthMonitor
+from haloy.metrics import Metrics
+from haloy.proxies.haproxy.binary import BinaryError
+from haloy.proxies.haproxy.driver import Haproxy
+from haloy.proxies.haproxy.events import Died, Event, Started
+from haloy.proxies.haproxy.process import RunDirectoryBusy, RunDirectoryError
+from haloy.proxies.haproxy.process import StartFailed as HaproxyStartFailed
+from haloy.proxies.haproxy.runtime_api import RuntimeUnavailable
+from haloy.proxies.haproxy.settings import HaproxySettings
+from haloy.reconciler import Cycle, Reconciler
+from haloy.retained import Retained
+from haloy.runtime import gauges
+from haloy.runtime.demo import demo_upstreams
+from haloy.runtime.derive import backend_names, curl_lines, grpc_targets, route_urls
+from haloy.settings import Settings
+from haloy.sources.dns import Resolver
+from haloy.sources.files import FileSource
+from haloy.sources.store import Store
+from haloy.status.board import StatusBoard
+from haloy.translate import Context
+
+log = logging.getLogger(__name__)
+
+OBSERVE_INTERVAL = 1.0
+"""Seconds between two looks at the health of all endpoints."""
+FIRST_ANSWER = 0.5
+"""Seconds that a cycle waits for the first answer for a DNS name it has not seen before."""
+FIRST_RESULTS = 3.0
+"""Seconds that `--once` waits for the first results of health checks."""
+
+
+class StartFailed(Exception):
+    """`serve` cannot start; the message says why and what to do."""
+
+
+class Display(Protocol):
+    """Where a person watches (haloy.cli.display)."""
+
+    def handler(self) -> logging.Handler | None: ...
+
+    def start(self, banner: Sequence[str]) -> None: ...
+
+    def update(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None: ...
+
+    def finish(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+async def serve_directory(settings: Settings, display: Display) -> int:
+    """Run until SIGTERM or SIGINT (or, with `once`, until the first report). Returns the exit code.
+
+    Raises:
+        StartFailed: no usable HAProxy, the state folder is in use, or a port is taken.
+    """
+    logs.configure(settings.log_level, settings.log_format, display.handler())
+    if not settings.directory.is_dir():
+        raise StartFailed(f"{settings.directory} is not a directory; give the directory of your Routes")
+    with demo_upstreams(settings.demo):
+        return await Server(settings, display).run()
+
+
+class Server:
+    """The parts of one `haloy serve` and their life."""
+
+    def __init__(self, settings: Settings, display: Display) -> None:
+        self._settings = settings
+        self._display = display
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._stop = asyncio.Event()
+        self._first_cycle = asyncio.Event()
+        self._store = Store(self._clock, [FileSource.name])
+        self._files = FileSource(settings.directory, self._clock, settings.state_dir)
+        self._resolver = Resolver(self._store, self._clock)
+        self._monitor = HealthMonitor(self._clock)
+        self._agent = AgentServer(self._monitor)
+        self._board = StatusBoard(self._clock)
+        self._retained = Retained(settings.state_dir / "certificates")
+        self._proxy: Haproxy | None = None
+        self._trouble = "HAProxy is starting"
+
+    async def run(self) -> int:
+        settings = self._settings
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        settings.state_dir.chmod(0o700)
+        await asyncio.to_thread(self._retained.load)
+        agent = await self._agent.start()
+        proxy = Haproxy(
+            HaproxySettings(
+                state=settings.state_dir,
+                fleet=settings.fleet,
+                binary=settings.haproxy,
+                max_connections=settings.max_connections,
+                min_reload_interval=settings.reload_interval / 1000,
+                access_log=self._access_log(),
+                agent_check=agent,
+            ),
+            clock=self._clock,
+            on_event=self._heard,
+        )
+        reconciler = Reconciler(
+            self._store, proxy, self._context, self._prepare, self._board, self._retained, self._metrics, self._clock
+        )
+        view = View(self._board, reconciler, lambda: proxy.reload_log.records(), lambda: self._trouble)
+        admin = AdminServer(settings.admin, view, self._metrics, proxy.measure, self._refresh_gauges)
+        drain = settings.drain_timeout / 1000
+        try:
+            await self._start(proxy, admin)
+            self._catch_signals()
+            self._display.start(self._banner())
+            try:
+                await self._work(proxy, reconciler, view)
+            finally:
+                self._display.stop()
+            return 0 if not settings.once or view.status()["ready"] else 1
+        finally:
+            self._catch_second_signal()
+            if not settings.once:
+                log.info("stopping: requests in flight have %g s to finish", drain)
+            await proxy.stop(0 if settings.once else drain)
+            await admin.stop()
+            await self._agent.stop()
+
+    async def _start(self, proxy: Haproxy, admin: AdminServer) -> None:
+        self._proxy = proxy
+        try:
+            await proxy.start()
+        except (BinaryError, RunDirectoryBusy, RunDirectoryError, HaproxyStartFailed) as error:
+            raise StartFailed(str(error)) from None
+        self._trouble = ""
+        try:
+            await admin.start()
+        except OSError as error:
+            raise StartFailed(f"the admin port cannot be opened: {error.strerror or error}; choose another with --admin") from None
+
+    async def _work(self, proxy: Haproxy, reconciler: Reconciler, view: View) -> None:
+        """Run all parts until `stop` is set; the failure of one ends them all."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._files.run(self._store), name="files"),
+                group.create_task(self._resolver.run(), name="resolver"),
+                group.create_task(self._monitor.run(), name="health"),
+                group.create_task(reconciler.run(self._after_cycle), name="reconciler"),
+                group.create_task(self._observe(proxy), name="observe"),
+                group.create_task(self._show(view), name="show"),
+            ]
+            if self._settings.once:
+                tasks.append(group.create_task(self._once(), name="once"))
+            await self._stop.wait()
+            if self._settings.once:
+                self._display.finish(view.status(), self._urls())
+            for task in tasks:
+                task.cancel()
+
+    async def _prepare(self, snapshot: Snapshot) -> None:
+        """Before a cycle: names that are new get a moment for their first answer."""
+        self._resolver.want(backend_names(snapshot))
+        await self._resolver.first_answers(FIRST_ANSWER)
+
+    def _context(self) -> Context:
+        return Context(fleet=self._settings.fleet, now=self._clock.now(), proxy_class=self._settings.proxy_class)
+
+    def _after_cycle(self, cycle: Cycle) -> None:
+        if cycle.outcome is None:
+            return
+        if self._board.model is not None:
+            self._monitor.set_targets(grpc_targets(self._board.model))
+        self._first_cycle.set()
+
+    async def _observe(self, proxy: Haproxy) -> None:
+        while True:
+            try:
+                observations = [await proxy.observe()]
+            except (RuntimeUnavailable, TimeoutError) as error:
+                log.debug("health is not known now: %s", error)
+                observations = []
+            for sentence in self._board.observed(observations):
+                log.info("%s", sentence)
+            await asyncio.sleep(OBSERVE_INTERVAL)
+
+    async def _show(self, view: View) -> None:
+        seen = 0
+        while True:
+            seen = await self._board.changed(seen)
+            self._display.update(view.status(), self._urls())
+            await asyncio.sleep(0.1)
+
+    async def _once(self) -> None:
+        await self._first_cycle.wait()
+        try:
+            async with asyncio.timeout(FIRST_RESULTS):
+                while self._board.awaits_health():
+                    await self._board.changed(self._board.version)
+        except TimeoutError:
+            log.warning("some checks have no result after %g s", FIRST_RESULTS)
+        self._stop.set()
+
+    def _heard(self, event: Event) -> None:
+        """HAProxy came or went: probes and status follow."""
+        match event:
+            case Died():
+                self._trouble = str(event)
+                self._metrics.proxy_restarts.inc()
+                self._board.proxy_ready(False)
+            case Started():
+                self._trouble = ""
+                self._board.proxy_ready(True)
+            case _:
+                pass
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._resync)
+
+    def _catch_second_signal(self) -> None:
+        """While draining, the same signal again means: at once."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _hurry(task, self._proxy))
+
+    def _resync(self) -> None:
+        log.info("SIGHUP: everything is read again")
+        self._files.resync()
+
+    def _refresh_gauges(self) -> None:
+        gauges.refresh(self._metrics, self._board, self._clock)
+
+    def _urls(self) -> dict[str, str]:
+        return route_urls(self._board.model) if self._board.model else {}
+
+    def _access_log(self) -> Literal["stdout"] | Path | None:
+        match self._settings.access_log:
+            case "stdout":
+                return "stdout"
+            case "off":
+                return None
+            case "auto":
+                return self._settings.state_dir / "access.log" if sys.stdout.isatty() else "stdout"
+            case path:
+                return Path(path).absolute()
+
+    def _banner(self) -> list[str]:
+        settings = self._settings
+        lines = [f"haloy {__version__} serves {settings.directory}"]
+        lines += [f"http  {', '.join(map(str, settings.http))}"]
+        lines += [f"https {', '.join(map(str, settings.https))}"] if settings.https else []
+        lines += [f"admin http://{settings.admin[0]}/v1/status"]
+        target = self._access_log()
+        lines += [f"access log {target}"] if isinstance(target, Path) else []
+        return lines
+
+
+def _hurry(task: "asyncio.Task[Any] | None", proxy: Haproxy | None) -> Callable[[], None]:
+    def handler() -> None:
+        if proxy is not None:
+            proxy.hurry()
+        elif task is not None:
+            task.cancel()
+
+    return handler

@@ -1,0 +1,119 @@
+"""The source that reads a directory of manifests and watches it."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from watchfiles import Change
+
+from haloy.clock import Clock
+from haloy.sources.directory import Directory
+from haloy.sources.last_good import LastGood, Objects
+from haloy.sources.store import Store
+from haloy.sources.tree import SUFFIXES, identity_of
+from haloy.sources.watch import DirectoryWatch
+
+_LOG = logging.getLogger(__name__)
+RESCAN = 30.0
+"""Seconds after which everything is looked at even if nothing was announced (network file systems announce nothing)."""
+COALESCE = 0.05
+"""Seconds from one reading to the next at least; the first change after a quiet time is read at once."""
+_ROOT_POLL = 0.1
+
+
+class FilesSource:
+    """Route, Backend, HealthPolicy and Secret from every `*.yaml`, `*.yml` and `*.json` below `directory`.
+
+    The last valid version of every object is kept below `state` (None: only in memory), so that a broken file loses nothing,
+    over a restart either. As long as there is no directory at the start, nothing is delivered: whatever ran before goes on.
+    """
+
+    name = "files"
+
+    def __init__(self, directory: Path, clock: Clock, state: Path | None = None) -> None:
+        self._root = directory.absolute()
+        self._clock = clock
+        self._last_good = LastGood(state / "objects", self._root) if state is not None else None
+        self._wake = asyncio.Event()
+        self._unlinked: set[str] = set()
+        self._names: frozenset[str] = frozenset()
+        self._watch = DirectoryWatch(self._notice)
+        self._unsaved: dict[str, Objects | None] = {}
+        self._save_now = asyncio.Event()
+        self._delivered = False
+
+    def resync(self) -> None:
+        """Look at everything now (SIGHUP)."""
+        self._watch.restart()
+        self._wake.set()
+
+    async def run(self, store: Store) -> None:
+        """Deliver until cancelled."""
+        before = await asyncio.to_thread(self._last_good.load) if self._last_good is not None else {}
+        directory = Directory(self._root, self._clock, before)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch.run())
+            tasks.create_task(self._follow_root())
+            tasks.create_task(self._read(directory, store))
+            tasks.create_task(self._save())
+
+    async def _read(self, directory: Directory, store: Store) -> None:
+        while True:
+            self._wake.clear()
+            found = await asyncio.to_thread(directory.read, frozenset(self._unlinked))
+            self._unlinked = {path for path in self._unlinked if identity_of(path) is None}
+            self._names = found.names
+            self._watch.set(found.directories)
+            again: float | None = None
+            if found.root_missing and not self._delivered:
+                store.report(self.name, found.reading.rejections)
+            else:
+                again = store.replace(self.name, found.reading)
+                self._delivered = True
+                if again is None:
+                    directory.forget()
+                    self._unlinked.clear()
+                self._unsaved.update(directory.unsaved())
+                self._save_now.set()
+            await asyncio.sleep(COALESCE)
+            try:
+                async with asyncio.timeout(RESCAN if again is None else max(again - COALESCE, 0.001)):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _save(self) -> None:
+        while True:
+            await self._save_now.wait()
+            self._save_now.clear()
+            changed, self._unsaved = self._unsaved, {}
+            if self._last_good is None or not changed:
+                continue
+            try:
+                await asyncio.to_thread(self._last_good.save, changed)
+            except OSError as error:
+                _LOG.warning(
+                    "the last valid objects cannot be saved, a restart may lose those of broken files: %s", error
+                )
+
+    async def _follow_root(self) -> None:
+        """See the root itself vanish, come back or be replaced, which nobody announces to those who watch inside of it."""
+        identity = identity_of(self._root)
+        while True:
+            await asyncio.sleep(_ROOT_POLL)
+            if (now := identity_of(self._root)) != identity:
+                identity = now
+                self.resync()
+
+    def _notice(self, changes: Collection[tuple[Change, str]]) -> None:
+        """Wake up for what may matter. Writing to a file of another kind does not, or a log beside the manifests would keep
+        haloy reading."""
+        for change, path in changes:
+            if change is Change.deleted:
+                self._unlinked.add(path)
+        if not changes or any(change is not Change.modified or self._matters(path) for change, path in changes):
+            self._wake.set()
+
+    def _matters(self, path: str) -> bool:
+        return path.endswith(SUFFIXES) or path.rpartition("/")[2] in self._names

@@ -1,0 +1,77 @@
+"""Upstreams of the feature tests: real HTTP servers on loopback that say who they are and what they received."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Echo:
+    """One upstream. `health` is the status of /healthz, `status` that of every other answer; `seen` what arrived, in order."""
+
+    name: str
+    port: int = 0
+    health: int = 200
+    status: int = 200
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def endpoint(self) -> str:
+        return f"{{address: 127.0.0.1, port: {self.port}}}"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+    block_on_close = False
+
+
+@contextmanager
+def echo(name: str, port: int = 0) -> Iterator[Echo]:
+    """Serve until the block ends; then the port refuses connections, as a dead process's does."""
+    upstream = Echo(name)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            record = {
+                "upstream": name,
+                "method": self.command,
+                "path": self.path,
+                "headers": {key.lower(): value for key, value in self.headers.items()},
+                "header_names": [key for key, _ in self.headers.items()],
+                "body": self.rfile.read(length).decode("latin-1"),
+            }
+            check = self.path.partition("?")[0] == "/healthz"
+            (upstream.checks if check else upstream.seen).append(record)
+            body = json.dumps(record).encode()
+            self.send_response(upstream.health if check else upstream.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.send_header("x-upstream", name)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = Server(("127.0.0.1", port), Handler)
+    upstream.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield upstream
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

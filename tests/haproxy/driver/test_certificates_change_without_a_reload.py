@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from haloy.proxies.base import Applied, Outcome
+from haloy.proxies.haproxy.artifacts import CertificateLine
+from tests.haproxy.driver.pem import leaf, pem, shown
+from tests.haproxy.driver.small import FALLBACK, Small, small
+from tests.haproxy.driver.values import line
+from tests.support.ports import free_port
+
+OWN = pem("fallback.invalid")
+
+
+async def apply(
+    proxy: Small, tls: int, revision: str, certificates: dict[str, bytes], *lines: CertificateLine
+) -> Outcome:
+    content = {FALLBACK: OWN, **{f"certs/{name}.pem": value for name, value in certificates.items()}}
+    materials = {str(hash(value)): value for value in content.values()}
+    digests = {path: str(hash(value)) for path, value in content.items()}
+    artifacts = proxy.artifacts(revision=revision, pem=digests, lines=lines, tls=tls)
+    return await proxy.transactions.change(proxy.target(artifacts, materials))
+
+
+def without_reload(outcome: Outcome) -> None:
+    assert isinstance(outcome, Applied), outcome
+    assert not outcome.reload, outcome
+
+
+async def test_from_the_first_to_the_last(haproxy_binary: Path, tmp_path: Path) -> None:
+    tls, first, second = free_port(), pem("a.example"), pem("a.example")
+    async with small(haproxy_binary, tmp_path, free_port()) as proxy:
+        assert isinstance(await apply(proxy, tls, "r1", {}), Applied)
+        assert await shown(tls, "a.example") == leaf(OWN)
+        without_reload(await apply(proxy, tls, "r2", {"a": first}, line("a", "a.example")))
+        assert await shown(tls, "a.example") == leaf(first)
+        assert await shown(tls, "b.example") == leaf(OWN)
+        without_reload(await apply(proxy, tls, "r3", {"a": second}, line("a", "a.example", "b.example")))
+        assert await shown(tls, "a.example") == leaf(second)
+        assert await shown(tls, "b.example") == leaf(second)
+        strict = CertificateLine("certs/a.pem", ("ssl-min-ver", "TLSv1.3"), ("a.example", "b.example"))
+        without_reload(await apply(proxy, tls, "r4", {"a": second}, strict))
+        assert "TLSv1.3" in await proxy.api.call("show", "ssl", "crt-list", "-n", "certs/list.crt-list")
+        without_reload(await apply(proxy, tls, "r5", {}))
+        assert await shown(tls, "a.example") == leaf(OWN)
+        assert "certs/a.pem" not in await proxy.api.call("show", "ssl", "cert")
+        current = proxy.generations.current()
+        assert current is not None
+        assert "certs/a.pem" not in proxy.generations.names(current)
+
+
+async def test_one_that_is_too_large_reloads(haproxy_binary: Path, tmp_path: Path) -> None:
+    tls, large = free_port(), pem("a.example", padding=20_000)
+    async with small(haproxy_binary, tmp_path, free_port()) as proxy:
+        await apply(proxy, tls, "r1", {})
+        outcome = await apply(proxy, tls, "r2", {"a": large}, line("a", "a.example"))
+        assert isinstance(outcome, Applied)
+        assert [reason.cause.value for reason in outcome.reload] == ["certificate-too-large"]
+        assert await shown(tls, "a.example") == leaf(large)
+
+
+@pytest.mark.parametrize("broken", ["key of another", "no key", "no certificate"])
+async def test_one_that_cannot_be_used_leaves_the_one_before(
+    haproxy_binary: Path, tmp_path: Path, broken: str
+) -> None:
+    tls, good, other = free_port(), pem("a.example"), pem("a.example")
+    key = other[other.index(b"-----BEGIN PRIVATE") :]
+    certificate = good[: good.index(b"-----BEGIN PRIVATE")]
+    content = {"key of another": certificate + key, "no key": certificate, "no certificate": key}[broken]
+    async with small(haproxy_binary, tmp_path, free_port()) as proxy:
+        await apply(proxy, tls, "r1", {"a": good}, line("a", "a.example"))
+        outcome = await apply(proxy, tls, "r2", {"a": content}, line("a", "a.example"))
+        assert not isinstance(outcome, Applied)
+        assert outcome.revision == "r1"
+        assert any("certs/a.pem" in refusal.message for refusal in outcome.refusals), outcome
+        assert await shown(tls, "a.example") == leaf(good)
+        assert "*" not in await proxy.api.call("show", "ssl", "cert")
+        current = proxy.generations.current()
+        assert current is not None
+        assert current.read("certs/a.pem") == good, "files say what runs"
+        without_reload(await apply(proxy, tls, "r3", {"a": other}, line("a", "a.example")))
+        assert await shown(tls, "a.example") == leaf(other)
