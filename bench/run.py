@@ -19,6 +19,8 @@ import trustme
 from bench import cpu
 from bench.site import HOST, Answer, Launch, Missing, Site
 
+_ROOT = Path(__file__).resolve().parent.parent
+"""Where `-m bench.load` finds this package, wherever the run was started."""
 READY_WITHIN = 60.0
 ENDS_WITHIN = 45.0
 """Seconds; longer than the 30 s that a proxy may wait for its last requests."""
@@ -168,7 +170,7 @@ def _process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     name = "access.log" if logs_to_stdout else "stdout.txt"
     with (directory / name).open("ab") as stdout, (directory / "stderr.txt").open("ab") as stderr:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=_ROOT)
     try:
         yield process
     finally:
@@ -198,7 +200,7 @@ def _wait_until_ready(each: _Running) -> None:
 
 def _load(each: _Running, connections: int, requests: int) -> None:
     argv = [sys.executable, "-m", "bench.load", str(each.site.http), HOST, str(connections), str(requests)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=_ROOT)
     if done.returncode != 0:
         raise BenchError(f"the load on {each.site.directory.name} failed: {done.stderr[-800:]} {_output(each)}")
     result = json.loads(done.stdout)

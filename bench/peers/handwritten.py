@@ -34,9 +34,16 @@ defaults
 backend routes
   stick-table type string len 128 size 10k store http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt
 
-frontend http
-  bind 127.0.0.1:{site.http}
-  bind 127.0.0.1:{site.https} ssl crt {bundle} alpn h2,http/1.1
+{frontends}backend web:shop
+  option httpchk GET /
+  default-server check inter {interval}s fall 3 rise 2
+  server a 127.0.0.1:{site.endpoints[0]}
+  server b 127.0.0.1:{site.endpoints[1]}
+"""
+
+FRONTEND = r"""
+frontend {scheme}
+  bind 127.0.0.1:{port}{tls}
   log stdout len 16384 format raw local0 info
   log-format '{log}'
   error-log-format '{error_log}'
@@ -57,33 +64,25 @@ frontend http
   http-request del-header forwarded
   http-request add-header X-Forwarded-For %[src]
   http-request add-header X-Forwarded-Host %[var(txn.host)]
-  http-request add-header X-Forwarded-Port %[dst_port]
-  http-request add-header X-Forwarded-Proto https if {{ ssl_fc }}
-  http-request add-header X-Forwarded-Proto http if !{{ ssl_fc }}
-  http-request add-header Forwarded for=%[src];host="%[var(txn.host)]";proto=https if {{ ssl_fc }}
-  http-request add-header Forwarded for=%[src];host="%[var(txn.host)]";proto=http if !{{ ssl_fc }}
-  use_backend web:shop if shop
+  http-request add-header X-Forwarded-Port {port}
+  http-request add-header X-Forwarded-Proto {scheme}
+  http-request add-header Forwarded 'for=%[src];host="%[var(txn.host)]";proto={scheme}'
+  default_backend web:shop
 
-backend web:shop
-  option httpchk GET /
-  default-server check inter {interval}s fall 3 rise 2
-  server a 127.0.0.1:{site.endpoints[0]}
-  server b 127.0.0.1:{site.endpoints[1]}
 """
 
 LOG = (
-    '{"time":%Ts%ms,"id":"%[var(txn.id),json(utf8s)]","client":"%ci","method":"%HM","host":"%[var(txn.host),json(utf8s)]",'
+    '"time":%Ts%ms,"id":"%[var(txn.id),json(utf8s)]","client":"%ci","method":"%HM","host":"%[var(txn.host),json(utf8s)]",'
     '"path":"%[capture.req.uri,json(utf8s)]","protocol":"%HV","status":%ST,"bytes":%B,'
     '"timings":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"total":%Ta},'
-    '"route":"%b","rule":"%b:0","backend":"%b","endpoint":"%si:%sp","state":"%ts",'
-    '"tls":{"version":"%sslv","cipher":"%sslc","sni":"%[ssl_fc_sni,json(utf8s)]"}}'
+    '"route":"%b","rule":"%b:0","backend":"%b","endpoint":"%si:%sp","state":"%ts"'
 )
 """Route and Backend share one name, so HAProxy's own word for the section says all three; unrouted: the frontend's name."""
 
-ERROR_LOG = (
-    '{"time":%Ts%ms,"client":"%ci","status":%ST,"state":"%ts","error":"%[fc_err_str,json(utf8s)]",'
-    '"tls":{"error":"%[ssl_fc_err_str,json(utf8s)]"}}'
-)
+TLS = '"tls":{"version":"%sslv","cipher":"%sslc","sni":"%[ssl_fc_sni,json(utf8s)]"}'
+
+ERROR = '"time":%Ts%ms,"client":"%ci","status":%ST,"state":"%ts","error":"%[fc_err_str,json(utf8s)]"'
+TLS_ERROR = '"tls":{"error":"%[ssl_fc_err_str,json(utf8s)]"}'
 
 
 def haproxy() -> Path | Missing:
@@ -101,12 +100,16 @@ def prepare(site: Site) -> Answer:
     bundle = site.write("site.pem", site.chain.read_text() + site.key.read_text())
     text = CONFIG.format(
         site=site,
-        bundle=bundle,
-        host=HOST,
         ciphers=":".join(CIPHERS),
         interval=CHECK_INTERVAL,
-        log=LOG,
-        error_log=ERROR_LOG,
+        frontends=_frontend("http", site.http, "", LOG, ERROR)
+        + _frontend("https", site.https, f" ssl crt {bundle} alpn h2,http/1.1", f"{LOG},{TLS}", f"{ERROR},{TLS_ERROR}"),
     )
     config = site.write("haproxy.cfg", text)
     return Launch((str(program), "-W", "-f", str(config)), logs_to_stdout=True)
+
+
+def _frontend(scheme: str, port: int, tls: str, log: str, error: str) -> str:
+    return FRONTEND.format(
+        scheme=scheme, port=port, tls=tls, host=HOST, log="{" + log + "}", error_log="{" + error + "}"
+    )

@@ -18,6 +18,17 @@ from cryptography.x509.oid import NameOID
 
 HOSTS = ("shop.localhost", "www.shop.localhost")
 VALID = timedelta(days=365)
+SIGNING = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -38,15 +49,10 @@ def main() -> None:
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = "haloy example authority"
     authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
-    usage = dict.fromkeys(
-        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
-        + ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
-        False,
-    )
     authority = (
         builder(authority_name, authority_name, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(**usage | {"key_cert_sign": True, "crl_sign": True}), critical=True)
+        .add_extension(SIGNING, critical=True)
         .add_extension(authority_id, critical=False)
         .sign(authority_key, SHA256())
     )
@@ -61,7 +67,9 @@ def main() -> None:
     (directory / "shop.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (directory / "shop.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
     (directory / "ca.crt").write_bytes(authority.public_bytes(Encoding.PEM))
-    sys.stdout.write(f"{directory}: ca.crt, shop.crt and shop.key for {', '.join(HOSTS)}, valid for {VALID.days} days\n")
+    sys.stdout.write(
+        f"{directory}: ca.crt, shop.crt and shop.key for {', '.join(HOSTS)}, valid for {VALID.days} days\n"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ before, or left out when there was none, and the rest is applied: one bad object
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,7 @@ from haloy.api.conditions import Report
 from haloy.api.snapshot import Object, Snapshot
 from haloy.clock import Clock
 from haloy.metrics import Metrics
-from haloy.model.refs import ObjectRef
+from haloy.model.refs import FieldRef, ObjectRef
 from haloy.proxies.base import Applied, Failed, Outcome, Proxy
 from haloy.retained import Retained
 from haloy.sources.store import Store
@@ -51,11 +52,17 @@ class Cycle:
             case Applied() as applied:
                 how = f"{applied.commands} runtime commands"
                 if applied.reload:
-                    how = f"one reload ({'; '.join(str(reason) for reason in applied.reload)})"
+                    how = f"one reload ({_causes(applied)})"
                 return f"{head}, live in {self.seconds * 1000:.0f} ms with {how}{refused}"
             case Failed() as failed:
                 why = "; ".join(refusal.message for refusal in failed.refusals) or "no reason given"
                 return f"{head}, NOT live, {failed.step} failed: {why}; what was live stays live{refused}"
+
+
+def _causes(applied: Applied) -> str:
+    """`backend-added x4, rules-changed`; the reload's own line and `haloy reloads` have the details."""
+    counts = Counter(reason.cause.value for reason in applied.reload)
+    return ", ".join(cause if count == 1 else f"{cause} x{count}" for cause, count in counts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ class Reconciler:
     def _translate(self, snapshot: Snapshot) -> Translation:
         """Translate with every held object in its last live version, or without it when there is none."""
         objects = dict(snapshot.objects)
-        excluded: dict[ObjectRef, str] = {}
+        excluded: dict[ObjectRef | FieldRef, str] = {}
         for ref, held in self.state.held.items():
             before = self.state.live_objects.get(ref)
             if before is None or before is held.refused:

@@ -25,6 +25,8 @@ from haloy.model.listener import Bind, ClientLimits, Fleet, Listener, Network
 from haloy.text import did_you_mean, parse_duration, parse_size
 
 ENVIRONMENT_PREFIX = "HALOY_"
+_FILE = "__file__"
+"""Under this name `load` hands the file's values to the model's sources."""
 
 
 class SettingsError(ValueError):
@@ -164,7 +166,7 @@ class Settings(BaseSettings):
         # `load` hands flags and the file in as one mapping each; the environment stands between them.
         assert isinstance(init_settings, InitSettingsSource)
         values = dict(init_settings.init_kwargs)
-        file = values.pop("__file__", {})
+        file = values.pop(_FILE, {})
         return (
             InitSettingsSource(settings_cls, values),
             EnvSettingsSource(settings_cls),
@@ -181,7 +183,7 @@ class Settings(BaseSettings):
         given = {name: value for name, value in flags.items() if value is not None}
         path = config or (Path(os.environ["HALOY_CONFIG"]) if os.environ.get("HALOY_CONFIG") else None)
         try:
-            return cls(**given, __file__=_read_file(path))  # type: ignore[arg-type]
+            return cls(**given, **{_FILE: _read_file(path)})
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(problem, cls) for problem in error.errors())) from None
 

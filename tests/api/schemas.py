@@ -26,11 +26,24 @@ def nodes(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
         yield from nodes(node["additionalProperties"], f"{path}[*]")
 
 
+def closed(node: Node) -> Node:
+    """The schema with every object closed: what the API server would prune is an error."""
+    copied = {key: value for key, value in node.items() if key not in ("properties", "items")}
+    if "items" in node:
+        copied["items"] = closed(node["items"])
+    if node["type"] == "object":
+        copied["properties"] = {name: closed(part) for name, part in node.get("properties", {}).items()}
+        copied.setdefault("additionalProperties", False)
+    return copied
+
+
 def defaulted(value: Any, node: Node) -> Any:
     """`value` with the schema's defaults filled in, as the API server does before it validates."""
     if isinstance(value, dict):
         properties = node.get("properties", {})
-        missing = {name: part["default"] for name, part in properties.items() if "default" in part and name not in value}
+        missing = {
+            name: part["default"] for name, part in properties.items() if "default" in part and name not in value
+        }
         filled = {**value, **copy.deepcopy(missing)}
         return {name: defaulted(item, properties.get(name, {})) for name, item in filled.items()}
     if isinstance(value, list):

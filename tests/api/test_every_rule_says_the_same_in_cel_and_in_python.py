@@ -41,11 +41,13 @@ def _broken_by_python(model: type[BaseModel], part: dict[str, Any]) -> set[str]:
     """The messages of the rules that `part` breaks."""
     try:
         model.model_validate(part)
-    except ValidationError as error:
-        found = [item for item in error.errors() if item["type"] == RULES_BROKEN]
-        assert found, error
-        return {problem.message.removeprefix("is not possible here: ") for item in found for problem in item["ctx"]["problems"]}
-    return set()
+    except ValidationError as invalid:
+        errors = invalid.errors()
+    else:
+        return set()
+    assert {item["type"] for item in errors} == {RULES_BROKEN}, errors
+    found = [problem for item in errors for problem in item["ctx"]["problems"]]
+    return {problem.message.removeprefix("is not possible here: ") for problem in found}
 
 
 def test_ids_are_unique_and_each_rule_has_examples() -> None:
@@ -82,7 +84,10 @@ def test_the_bounds_of_durations_too(text: str) -> None:
 
 def test_every_rule_stands_in_a_crd_and_nothing_else_does() -> None:
     printed = {
-        check["rule"] for kind in KINDS for _, node in nodes(crd_schema(kind.name)) for check in node.get(VALIDATIONS, [])
+        check["rule"]
+        for kind in KINDS
+        for _, node in nodes(crd_schema(kind.name))
+        for check in node.get(VALIDATIONS, [])
     }
     durations = {text for text in printed if text.startswith("duration(self) ")}
     assert printed - durations == {rule.cel for _, rule in RULES}

@@ -11,9 +11,12 @@ from jsonschema import Draft202012Validator
 from haloy.api.crd import KINDS, object_schema
 from haloy.api.load import InvalidObject, load_object
 from tests.api.manifests import FULL
-from tests.api.schemas import crd_schema, nodes
+from tests.api.schemas import closed, crd_schema, nodes
 
-VALIDATORS = {kind.name: Draft202012Validator(object_schema(kind, files_only=True)) for kind in KINDS}
+VALIDATORS = {
+    kind.name: Draft202012Validator(closed(object_schema(kind, files_only=True)["properties"]["spec"]))
+    for kind in KINDS
+}
 VALUES = st.one_of(
     st.sampled_from(["", "/", "*", "*.example.com", "a.example.", "A.example:80", "bücher.example", "10.0.0.1", "::1"]),
     st.sampled_from(["0s", "1s", "1h30m", "60m", "480h", "1.5h", "200-399", "503", "x-env", "a\n", "a b", "%41", "{}"]),
@@ -33,9 +36,9 @@ def _places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 @st.composite
 def changed(draw: st.DrawFn) -> dict[str, Any]:
-    """A full manifest in which up to three places are replaced, removed or repeated."""
+    """A full manifest in which one or two places are replaced, removed or repeated."""
     document = copy.deepcopy(draw(st.sampled_from(FULL)))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.integers(1, 2))):
         places = [path for path in _places(document["spec"]) if path]
         if not places:
             break
@@ -67,7 +70,7 @@ def test_what_haloy_accepts_the_schema_accepts(document: dict[str, Any]) -> None
         load_object(document)
     except InvalidObject:
         return
-    VALIDATORS[document["kind"]].validate(_without_nulls(document))
+    VALIDATORS[document["kind"]].validate(_without_nulls(document["spec"]))
 
 
 def test_the_full_manifests_use_every_field() -> None:

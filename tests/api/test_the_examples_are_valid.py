@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from haloy.api.load import load_object
 from haloy.api.v1alpha1.base import API_VERSION
+from haloy.sources.yaml_documents import read_yaml
 from tests.api.manifests import FULL
-from tests.api.schemas import crd_schema
+from tests.api.schemas import closed, crd_schema
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^( *)```ya?ml\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -29,11 +29,11 @@ def _texts() -> Iterator[tuple[str, str]]:
 def _documents() -> Iterator[tuple[str, Any]]:
     for name, text in _texts():
         if f"apiVersion: {API_VERSION}" in text:
-            for number, document in enumerate(yaml.safe_load_all(text)):
-                if isinstance(document, dict) and document.get("apiVersion") == API_VERSION:
-                    yield f"{name}:{number}", document
-    for number, document in enumerate(FULL):
-        yield f"full:{number}", document
+            for number, document in enumerate(read_yaml(text.encode())):
+                if isinstance(document.value, dict) and document.value.get("apiVersion") == API_VERSION:
+                    yield f"{name}:{number}", document.value
+    for number, full in enumerate(FULL):
+        yield f"full:{number}", full
 
 
 DOCUMENTS = dict(_documents())
@@ -49,4 +49,4 @@ def test_an_example_is_accepted(name: str) -> None:
     load_object(document)
     tls = document["spec"].get("tls", {})
     if not {"crtFile", "keyFile"} & set(tls):  # These stand in files only.
-        Draft202012Validator(crd_schema(document["kind"])).validate(document)
+        Draft202012Validator(closed(crd_schema(document["kind"])["properties"]["spec"])).validate(document["spec"])

@@ -48,7 +48,7 @@ def test_a_build_without_lua_and_quic_says_so() -> None:
     build = binary.parse_build(
         Path("h"), "HAProxy version 3.0.19-1~bpo12 2026/01/01\nFeature list : +EPOLL -LUA -QUIC\n"
     )
-    assert (build.version, build.version_string, build.features) == ((3, 0, 19), "3.0.19-1~bpo12", {"EPOLL"})
+    assert (build.version, build.version_string, build.features) == ((3, 0, 19), "3.0.19-1~bpo12", frozenset({"EPOLL"}))
     assert (build.lua, build.openssl, build.payload_limited) == (None, None, True)
 
 

@@ -74,4 +74,7 @@ async def test_two_cannot_share_a_run_directory(haproxy_binary: Path, tmp_path: 
         log = os.open(os.devnull, os.O_WRONLY)
         with pytest.raises(RunDirectoryBusy, match="another haloy uses"):
             await second.adopt(log)
+        await second.stop(drain=0)
+        assert haproxy.process.pid is not None
+        assert read_pid_file(haproxy.files.pid_file) == haproxy.process.pid, "the loser takes nothing away"
         os.close(log)

@@ -123,6 +123,20 @@ async def test_a_server_that_is_down_stays_down_over_a_reload(haproxy_binary: Pa
         assert (await get(port))[0] == 503
 
 
+async def test_a_server_known_by_its_agent_alone_begins_down_and_stays_so(haproxy_binary: Path, tmp_path: Path) -> None:
+    port, silent = free_port(), free_port()
+    agent = f"agent-check agent-addr 127.0.0.1 agent-port {silent} agent-inter 60s"
+    with upstream() as target:
+        text = sections(port, target).replace("check inter 200ms rise 2 fall 2", agent)
+        server = ConfiguredServer("b", "s1", "127.0.0.1", target, checked=False, agent=True)
+        async with small_haproxy(haproxy_binary, tmp_path) as haproxy:
+            await boot(haproxy, server_state.with_initial_down("", [server]), text)
+            assert (await get(port))[0] == 503
+            saved = await server_state.save(haproxy.runtime)
+            await reload(haproxy, server_state.carried_over(saved, [server]), text)
+            assert (await get(port))[0] == 503
+
+
 async def test_the_weight_the_port_and_the_drain_come_from_the_configuration(
     haproxy_binary: Path, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ def rules() -> st.SearchStrategy[dict[str, object]]:
     return st.fixed_dictionaries(
         {
             "matches": st.lists(st.sampled_from(MATCHES), min_size=1, max_size=3),
-            "backendRefs": st.lists(backend_refs(), min_size=1, max_size=2),
+            "backendRefs": st.lists(backend_refs(), min_size=1, max_size=2, unique_by=lambda ref: ref["name"]),
         }
     )
 
@@ -78,7 +78,11 @@ def routes(draw: st.DrawFn) -> Object:
 def backends(draw: st.DrawFn) -> Object:
     addresses = st.sampled_from(["10.0.0.1", "10.0.0.2", *NAMES_IN_DNS])
     endpoint = st.fixed_dictionaries({"address": addresses, "port": st.sampled_from([80, 81])})
-    spec: dict[str, object] = {"endpoints": draw(st.lists(endpoint, min_size=1, max_size=3))}
+    spec: dict[str, object] = {
+        "endpoints": draw(
+            st.lists(endpoint, min_size=1, max_size=3, unique_by=lambda item: (item["address"], item["port"]))
+        )
+    }
     if draw(st.booleans()):
         spec["healthPolicy"] = draw(st.sampled_from(NAMES))
     if draw(st.booleans()):
@@ -130,3 +134,7 @@ def resolutions() -> st.SearchStrategy[Resolution]:
 def refusals() -> st.SearchStrategy[ObjectRef | FieldRef]:
     fields = st.sampled_from(["spec.rules[0]", "spec.rules[0].matches[0]", "spec.rules[1].filters[0]", "spec.hosts"])
     return st.one_of(refs, st.builds(FieldRef, refs, fields))
+
+
+def objects() -> st.SearchStrategy[Object]:
+    return st.one_of(routes(), routes(), backends(), policies(), secrets())

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from haloy.api.snapshot import Object, Resolution, Snapshot
 from haloy.model.refs import FieldRef, ObjectRef
@@ -17,13 +17,10 @@ from haloy.translate import Memo, Translation, retained_bundles, retained_certif
 from tests.translate.pools import (
     NAMES_IN_DNS,
     NAMESPACES,
-    backends,
-    policies,
+    objects,
     refs,
     refusals,
     resolutions,
-    routes,
-    secrets,
 )
 from tests.translate.world import context
 
@@ -36,10 +33,14 @@ class Incremental(RuleBasedStateMachine):
         self.context = context(max_regexes=3)
         self.last: Translation | None = None
 
+    @initialize(world=st.lists(objects(), min_size=4, max_size=14, unique_by=lambda item: item.ref))
+    def begin(self, world: list[Object]) -> None:
+        self.change(objects={item.ref: item for item in world})
+
     def change(self, **parts: Any) -> None:
         self.snapshot = replace(self.snapshot, **parts)
 
-    @rule(changed=st.one_of(routes(), routes(), backends(), policies(), secrets()))
+    @rule(changed=objects())
     def put(self, changed: Object) -> None:
         self.change(objects={**self.snapshot.objects, changed.ref: changed})
 
@@ -125,4 +126,4 @@ def parts(translation: Translation) -> list[dict[Any, Any]]:
 
 
 TestIncremental = Incremental.TestCase
-TestIncremental.settings = settings(max_examples=80, stateful_step_count=25)
+TestIncremental.settings = settings(max_examples=100, stateful_step_count=20)

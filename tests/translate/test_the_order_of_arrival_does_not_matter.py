@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 
 from haloy.api.snapshot import Object
 from haloy.translate import translate
-from tests.translate.pools import backends, policies, routes, secrets
+from tests.translate.pools import objects
 from tests.translate.world import context, snapshot
 
 
 def worlds() -> st.SearchStrategy[list[Object]]:
-    one = st.one_of(routes(), routes(), backends(), policies(), secrets())
-    return st.lists(one, max_size=10, unique_by=lambda item: item.ref)
+    return st.lists(objects(), max_size=10, unique_by=lambda item: item.ref)
 
 
 @settings(max_examples=60)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from haloy.api.snapshot import Snapshot
+from haloy.api.v1alpha1.host import normalise_authority
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, VirtualHost
 from haloy.model.select import Request, Selection, select
@@ -97,12 +98,18 @@ def route_test(
     """Which Route and rule win for a request, and why the others lose.
 
     Raises:
-        ViewError: the URL has no scheme and host (400).
+        ViewError: the URL has no scheme and host, or the host is none (400).
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ViewError(f"{url!r} is not a URL such as http://shop.example.com/cart", 400)
-    host = next((value for name, value in headers if name == "host"), parts.netloc.rpartition("@")[2])
+    example = "http://shop.example.com/cart"
+    try:
+        parts = urlsplit(url)
+        named = next((value for name, value in headers if name == "host"), parts.netloc.rpartition("@")[2])
+        # Clients send international names as A-labels; other odd hosts are left as they are, since they can be sent.
+        host = named if named.isascii() else normalise_authority(named)
+    except ValueError as error:
+        raise ViewError(f"{url!r} is not a URL such as {example}: {error}", 400) from None
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ViewError(f"{url!r} is not a URL such as {example}", 400)
     request = Request(
         host=host,
         path=parts.path or "/",

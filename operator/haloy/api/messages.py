@@ -14,6 +14,8 @@ from haloy.api.v1alpha1.patterns import HELP
 from haloy.text import did_you_mean
 
 Location = Sequence[int | str]
+_KEY = "[key]"
+"""What pydantic appends to a location when it is the key of a mapping that is wrong."""
 
 
 def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> tuple[Problem, ...]:
@@ -24,7 +26,7 @@ def problems_of(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> tuple
 def path_of(location: Location) -> str:
     """`("spec", "rules", 0, "name")` as `spec.rules[0].name`; keys that are no plain words are quoted."""
     text = ""
-    for step in location:
+    for step in location[:-1] if location and location[-1] == _KEY else location:
         if isinstance(step, int):
             text = f"{text}[{step}]"
         elif step.isidentifier():
@@ -37,6 +39,8 @@ def path_of(location: Location) -> str:
 def unknown_field(path: str, name: object, known: Iterable[str]) -> Problem:
     """`name` is not one of the fields `known` of the object at `path`."""
     options = sorted(known)
+    if "on" in options and name in ("true", True):
+        return Problem(path, "", 'unknown field "true": to YAML a bare on means true; write "on" in quotes')
     meant = did_you_mean(name, options) if isinstance(name, str) else None
     remedy = (
         f'; did you mean "{meant}"?'
@@ -56,6 +60,8 @@ def one_of(options: Sequence[object], value: object) -> str:
         else None
     )
     text = f"is not one of {', '.join(json.dumps(option) for option in options)}"
+    if not isinstance(value, str) and str(value) in options:
+        return f'{text}; write it in quotes: "{value}"'
     return f'{text}; did you mean "{meant}"?' if meant else f"{text}; write one of these"
 
 
@@ -68,6 +74,8 @@ def _problems(model: type[BaseModel], error: ErrorDetails) -> tuple[Problem, ...
             return tuple(problem.below(path) for problem in broken)
         case "extra_forbidden":
             return (unknown_field(path, location[-1], _fields(_part(model, location[:-1]))),)
+        case "invalid_key":
+            return (unknown_field(path_of(location[:-1]), value, _fields(_part(model, location[:-1]))),)
         case "missing":
             return (_missing(path, model, location),)
         case "too_short" if isinstance(value, list) and len(value) >= context["min_length"]:
@@ -109,9 +117,7 @@ def _words(kind: str, context: dict[str, Any]) -> str:
             return HELP.get(context["pattern"], f"does not match {context['pattern']}")
         case "string_unicode":
             return "is not valid Unicode text; save the file as UTF-8"
-        case "invalid_key":
-            return "has a field name that is not text; write field names as text, in quotes if need be"
-        case "datetime_type" | "datetime_parsing" | "datetime_from_date_parsing" | "datetime_object_invalid":
+        case kind if kind.startswith(("datetime_", "timezone_")):
             return "is not a point in time; write for example 2026-01-31T12:00:00Z"
         case _:
             return "is not possible here; compare it with the example in the reference of this kind"

@@ -3,6 +3,7 @@
 import json
 import reprlib
 from dataclasses import dataclass
+from datetime import date, time
 
 from haloy.model.refs import ObjectRef
 
@@ -66,6 +67,8 @@ def shown(value: object) -> str:
             return "a mapping"
         case None:
             return "null"
+        case date() | time():
+            return value.isoformat()
         case _:
             return _cut(reprlib.repr(value))
 

@@ -57,8 +57,8 @@ def _node(schema: Node, defs: dict[str, Node], files_only: bool) -> Node:
         case "array":
             node["items"] = _node(schema["items"], defs, files_only)
             node.setdefault("x-kubernetes-list-type", "atomic")
-        case "object" if isinstance(schema.get("additionalProperties"), dict):
-            node["additionalProperties"] = _node(schema["additionalProperties"], defs, files_only)
+        case "object" if values := _values(schema):
+            node["additionalProperties"] = _node(values, defs, files_only)
         case "object":
             properties = schema.get("properties", {})
             kept = {name: part for name, part in properties.items() if files_only or not part.get(FILES_ONLY)}
@@ -90,6 +90,12 @@ def _resolved(schema: Node, defs: dict[str, Node]) -> Node:
             inner = alternatives[0]
         schema = {**inner, **own}
     return schema
+
+
+def _values(schema: Node) -> Node | None:
+    """The schema of a map's values. What its keys look like no structural schema can say; haloy checks it."""
+    alternatives = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+    return next((part for part in alternatives if isinstance(part, dict)), None)
 
 
 def _type(schema: Node) -> str:

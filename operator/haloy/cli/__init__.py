@@ -3,6 +3,9 @@
 
 def main() -> None:
     """The console script. Imports late, so that `haloy --help` and completion stay quick."""
-    from haloy.cli.app import app
+    try:
+        from haloy.cli.app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # while importing; typer has the rest
+        raise SystemExit(130) from None

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -98,6 +99,12 @@ def rejection_lines(snapshot: Snapshot) -> list[str]:
     return [f"left out: {rejection.place}: {rejection.problems[0]}" for rejection in snapshot.rejections]
 
 
+@cache
+def standard_input() -> bytes:
+    """All of standard input, which can be read only once."""
+    return sys.stdin.buffer.read()
+
+
 def _without_overlap(paths: Iterable[Path]) -> list[Path]:
     """Each path once, without those that a directory among them holds already."""
     chosen: dict[str, Path] = {}
@@ -109,7 +116,7 @@ def _without_overlap(paths: Iterable[Path]) -> list[Path]:
 
 def _read(path: Path) -> Reading:
     if str(path) == STDIN:
-        return _read_one(STDIN_NAME, sys.stdin.buffer.read(), Path())
+        return _read_one(STDIN_NAME, standard_input(), Path())
     if path.is_dir():
         return _read_directory(path)
     try:

@@ -16,6 +16,12 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+def epilog(*examples: str, codes: str = "") -> str:
+    """The end of a verb's help: what its exit codes mean, and examples, one to a line (a Markdown list)."""
+    head = [f"Exit codes: {codes}."] if codes else []
+    return "\n\n".join([*head, "Examples:", *(f"- {example}" for example in examples)])
+
+
 def fail(message: str, code: int = 2) -> NoReturn:
     """Print an error for a person and leave."""
     for line in message.splitlines() or ["failed"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from haloy.api.load import ref_of
 from haloy.api.snapshot import Place
+from haloy.cli.offline import STDIN_NAME, standard_input
 from haloy.model.refs import ObjectRef
 from haloy.sources.json_documents import read_json
 from haloy.sources.kinds import is_list
@@ -25,15 +26,19 @@ class Places:
 
     def of_field(self, place: Place, ref: ObjectRef | None, field: str) -> Place:
         """Where `field` of the object `ref` at `place` stands, or the part that ought to contain it; `place` if that cannot
-        be told (standard input, a file that changed meanwhile)."""
-        for document in self._documents(place.file):
-            for value, prefix in _objects(document.value):
-                same = isinstance(value, dict) and ref_of(value) == ref and ref is not None
-                if not same and (ref is not None or (document.line, document.column) != (place.line, place.column)):
-                    continue
-                written = _nearest(document.places, _joined(prefix, field))
-                return place if written is None else Place(place.file, written.line, written.column)
-        return place
+        be told (a file that changed meanwhile)."""
+        candidates = [
+            (document, prefix)
+            for document in self._documents(place.file)
+            for value, prefix in _objects(document.value)
+            if ref is None or (isinstance(value, dict) and ref_of(value) == ref)
+        ]
+        before = [candidate for candidate in candidates if candidate[0].line <= place.line]
+        if not candidates:
+            return place
+        document, prefix = (before or candidates)[-1]
+        written = _nearest(document.places, _joined(prefix, field))
+        return place if written is None else Place(place.file, written.line, written.column)
 
 
 def leading_field(sentence: str) -> str:
@@ -45,7 +50,8 @@ def leading_field(sentence: str) -> str:
 def _documents(file: str) -> tuple[Document, ...]:
     read = read_json if file.endswith(".json") else read_yaml
     try:
-        return read(Path(file).read_bytes(), with_places=True)
+        data = standard_input() if file == STDIN_NAME else Path(file).read_bytes()
+        return read(data, with_places=True)
     except (OSError, Unreadable):
         return ()
 

@@ -2,15 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
-from haloy.cli.output import Format, emit, fail
+from haloy.cli.completion import complete_ref
+from haloy.cli.options import Config
+from haloy.cli.output import Format, emit, epilog, fail
 from haloy.cli.status import Output
+
+if TYPE_CHECKING:
+    from haloy.api.snapshot import Snapshot
+    from haloy.cli.offline import Resolve
+    from haloy.translate import Translation
 
 route = typer.Typer(no_args_is_help=True, help="Ask which Route answers a request.")
 
@@ -19,10 +27,17 @@ Files = Annotated[
     typer.Option("-f", "--files", help="Files or directories to read; may be repeated. [.]", show_default=False),
 ]
 
-TEST_EPILOG = """Examples: haloy route test GET http://shop.localhost/api/items -f examples/quickstart ·
-haloy route test POST https://shop.example.com/cart -H 'x-env: canary' --live"""
-EXPLAIN_EPILOG = (
-    """Examples: haloy explain route/default/shop -f examples/quickstart · haloy explain backend/default/shop --live"""
+MOST_LOSERS = 20
+
+TEST_EPILOG = epilog(
+    "haloy route test GET http://shop.localhost/api/items -f examples/quickstart",
+    "haloy route test POST https://shop.example.com/cart -H 'x-env: canary' --live",
+    codes="0 a rule or a redirect answers, 1 none does (404), 2 it could not be told",
+)
+EXPLAIN_EPILOG = epilog(
+    "haloy explain route/default/shop -f examples/quickstart",
+    "haloy explain backend/default/shop --live",
+    codes="0 explained, 1 there is no such object, 2 it could not be told",
 )
 
 
@@ -36,21 +51,20 @@ def test(
     files: Files = None,
     live: Annotated[bool, typer.Option("--live", help="Ask the running haloy instead of reading files.")] = False,
     output: Output = Format.TABLE,
+    config: Config = None,
     admin: Admin = DEFAULT_ADMIN,
 ) -> None:
-    """Tell which Route and rule win for a request, and why the others lose. Exit 1 if none does (404)."""
+    """Tell which Route and rule win for a request, and why the others lose."""
     from haloy.admin.views import ViewError, route_test
 
-    lines = header or []
+    pairs = _headers(header or [])
     if live:
-        query = [("method", method), ("url", url), *(("header", line) for line in lines)]
+        query = [("method", method), ("url", url), *(("header", f"{name}:{value}") for name, value in pairs)]
         found: Mapping[str, Any] = ask(admin, "/v1/route-test", query)
     else:
-        from haloy.cli.offline import translate_paths
-
+        _, translation = _translated(files, config)
         try:
-            _, translation = translate_paths(files or [Path()])
-            found = route_test(translation.delivery.model.virtual_hosts, method, url, _headers(lines))
+            found = route_test(translation.delivery.model.virtual_hosts, method, url, pairs)
         except ViewError as error:
             fail(str(error))
     if output is Format.TABLE:
@@ -80,33 +94,59 @@ def _print_selection(console: Console, found: Mapping[str, Any]) -> None:
             console.print(Text(f"         filter {name}"), soft_wrap=True)
         for target in winner["backends"]:
             console.print(Text(f"         backend {target['backend']} weight {target['weight']}"), soft_wrap=True)
-    for loser in found["losers"]:
+    losers = found["losers"]
+    for loser in losers[:MOST_LOSERS]:
         text = f"loses  {loser['route']} rule {loser['rule']} ({loser['match']}): {loser['reason']}"
         console.print(Text(text, style="dim"), soft_wrap=True)
+    if len(losers) > MOST_LOSERS:
+        console.print(Text(f"... and {len(losers) - MOST_LOSERS} more; -o json lists all"), soft_wrap=True)
+
+
+def _translated(
+    files: list[Path] | None, config: Path | None, resolve: "Resolve | None" = None
+) -> "tuple[Snapshot, Translation]":
+    """What the files come to; what is left out of them is said on standard error."""
+    from haloy.cli.offline import PathError, rejection_lines, translate_paths
+    from haloy.settings import SettingsError
+
+    try:
+        snapshot, translation = translate_paths(files or [Path()], config, resolve)
+    except (PathError, SettingsError) as error:
+        fail(str(error))
+    for line in rejection_lines(snapshot):
+        typer.echo(f"haloy: {line}", err=True)
+    return snapshot, translation
 
 
 def explain(
-    ref: Annotated[str, typer.Argument(metavar="KIND/NAMESPACE/NAME", help="For example route/default/shop.")],
+    ref: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND/NAMESPACE/NAME", help="For example route/default/shop.", autocompletion=complete_ref
+        ),
+    ],
     files: Files = None,
     live: Annotated[
         bool, typer.Option("--live", help="Ask the running haloy: health and status are included.")
     ] = False,
+    config: Config = None,
     admin: Admin = DEFAULT_ADMIN,
 ) -> None:
     """Show hosts, rules, backends, endpoints and health of an object, its conflicts, and where each value comes from."""
-    if live:
-        found = ask(admin, f"/v1/explain/{ref}")
-        _print_explanation(found["text"], found["status"])
-        return
-    from haloy.cli.offline import translate_paths
     from haloy.model.refs import ObjectRef
-    from haloy.translate.explain import explain as explain_object
 
     try:
         wanted = ObjectRef.parse(ref)
     except ValueError as error:
         fail(str(error))
-    snapshot, translation = translate_paths(files or [Path()])
+    if live:
+        found = ask(admin, f"/v1/explain/{quote(str(wanted))}")
+        _print_explanation(found["text"], found["status"])
+        return
+    from haloy.cli.lookup import look_up
+    from haloy.translate.explain import explain as explain_object
+
+    snapshot, translation = _translated(files, config, look_up)
     try:
         text = explain_object(wanted, snapshot, translation).text()
     except KeyError:
@@ -120,7 +160,8 @@ def _print_explanation(text: str, status: Mapping[str, Any] | None) -> None:
     if status is None:
         return
     for endpoint in status["status"].get("endpoints", []):
-        line = f"endpoint {endpoint['address']}:{endpoint['port']} {endpoint['health']} ({endpoint['reason']}) since {endpoint['since']}"
+        where = f"{endpoint['address']}:{endpoint['port']}"
+        line = f"endpoint {where} {endpoint['health']} ({endpoint['reason']}) since {endpoint['since']}"
         console.print(Text(line), soft_wrap=True)
     for found in status["status"]["conditions"]:
         line = f"{found['type']}={found['status']} ({found['reason']}) {found['message']}"

@@ -6,16 +6,21 @@ from typing import Annotated
 
 import typer
 
-from haloy.cli.output import fail
+from haloy.cli.output import epilog, fail
 
 PROXY = "The proxy's front"
 LIMITS = "Limits of the client's side"
 OPERATION = "Operation"
 
-EPILOG = """Every option is also an environment variable (HALOY_HTTP for --http) and a key of the file given by --config (`http:`); an option goes before the variable, the
-variable before the file.
-
-Examples: haloy serve examples/quickstart --demo · haloy serve /etc/haloy --http :80 --https :443 · haloy serve DIR --once"""
+EPILOG = (
+    "Every option is also an environment variable (HALOY_HTTP for --http) and a key of the file given by --config "
+    "(`http:`); an option goes before the variable, the variable before the file.\n\n"
+) + epilog(
+    "haloy serve examples/quickstart --demo",
+    "haloy serve /etc/haloy --http :80 --https :443",
+    "haloy serve DIR --once",
+    codes="0 stopped as asked (with --once: all is Ready), 1 with --once: something is not, 2 it could not start",
+)
 
 Text = Annotated[str | None, typer.Option(show_default=False)]
 

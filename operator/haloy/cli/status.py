@@ -10,16 +10,21 @@ from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.display import condition, name, problem_lines, route_table
-from haloy.cli.output import Format, emit
+from haloy.cli.output import Format, emit, epilog
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="table, json or yaml.")]
 
-STATUS_EPILOG = "Examples: haloy status · haloy status -o json · haloy status --admin 127.0.0.1:9901"
-RELOADS_EPILOG = "Examples: haloy reloads · haloy reloads -o yaml"
+STATUS_EPILOG = epilog(
+    "haloy status",
+    "haloy status -o json",
+    "haloy status --admin 127.0.0.1:9901",
+    codes="0 all is Ready, 1 something is not, 2 no haloy answers",
+)
+RELOADS_EPILOG = epilog("haloy reloads", "haloy reloads -o yaml")
 
 
 def status(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
-    """Show the state of every object. Exit 0 if all is Ready, 1 if not, 2 if no haloy answers."""
+    """Show the state of every object of the running haloy."""
     found = ask(admin, "/v1/status")
     if output is Format.TABLE:
         _print_tables(Console(), found)

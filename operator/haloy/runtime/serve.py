@@ -30,7 +30,7 @@ from haloy.runtime.demo import demo_upstreams
 from haloy.runtime.derive import backend_names, curl_lines, grpc_targets, route_urls
 from haloy.settings import Settings
 from haloy.sources.dns import Resolver
-from haloy.sources.files import FileSource
+from haloy.sources.files import FilesSource
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.translate import Context
@@ -86,8 +86,8 @@ class Server:
         self._metrics = Metrics()
         self._stop = asyncio.Event()
         self._first_cycle = asyncio.Event()
-        self._store = Store(self._clock, [FileSource.name])
-        self._files = FileSource(settings.directory, self._clock, settings.state_dir)
+        self._store = Store(self._clock, [FilesSource.name])
+        self._files = FilesSource(settings.directory, self._clock, settings.state_dir)
         self._resolver = Resolver(self._store, self._clock)
         self._monitor = HealthMonitor(self._clock)
         self._agent = AgentServer(self._monitor)

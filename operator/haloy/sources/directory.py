@@ -70,8 +70,9 @@ class Directory:
         deleted = frozenset(ref for path in announced for ref in self._files[path].good)
         objects, places, rejections = self._merge(sorted(present), tree)
         reading = Reading(objects, places, rejections, doubtful, deleted, SETTLE)
-        names = frozenset(path.name for path in self._linked(tree))
-        return DirectoryReading(reading, self._directories(tree), names, tree.root_missing)
+        linked = self._linked(tree)
+        names = frozenset(path.name for path in linked)
+        return DirectoryReading(reading, _directories(tree, linked), names, tree.root_missing)
 
     def forget(self) -> None:
         """Whatever the last reading missed is gone indeed, so its earlier versions are of no use any more."""
@@ -140,19 +141,8 @@ class Directory:
     def _linked(self, tree: Tree) -> set[Path]:
         """TLS files, and the files that links to manifests and TLS files lead to."""
         tls = {path for file in self._files.values() for path in file.tls.seen}
-        links = {path for path in (self._root / name for name in tree.files) if path.is_symlink()}
+        links = {self._root / name for name in tree.links}
         return tls | {Path(os.path.realpath(path)) for path in tls | links}
-
-    def _directories(self, tree: Tree) -> dict[str, tuple[int, int]]:
-        """Those of the tree, and those where linked manifests and TLS files really are; each inode under one path."""
-        linked = {path.parent for path in self._linked(tree)}
-        directories = dict(tree.directories)
-        known = set(directories.values())
-        for directory in sorted(linked):
-            if (identity := identity_of(directory)) is not None and identity not in known:
-                known.add(identity)
-                directories[str(directory)] = identity
-        return directories
 
 
 def git_is_at_work(root: Path) -> bool:
@@ -168,6 +158,17 @@ def git_is_at_work(root: Path) -> bool:
             return identity_of(git / "index.lock") is not None
         return identity_of(folder / text.removeprefix("gitdir:").strip() / "index.lock") is not None
     return False
+
+
+def _directories(tree: Tree, linked: set[Path]) -> dict[str, tuple[int, int]]:
+    """Those of the tree, and those where linked manifests and TLS files really are; each inode under one path."""
+    directories = dict(tree.directories)
+    known = set(directories.values())
+    for directory in sorted({path.parent for path in linked}):
+        if (identity := identity_of(directory)) is not None and identity not in known:
+            known.add(identity)
+            directories[str(directory)] = identity
+    return directories
 
 
 def _below(path: str, folders: Collection[str]) -> bool:

@@ -36,11 +36,13 @@ class Signature:
 class Tree:
     """What lies below the root. `files` by path relative to the root, with `/`; `directories`: (device, inode) by path.
 
+    `links`: those of the files that are symbolic links.
     `unreadable`: why, by relative path, for files and whole directories that are there and cannot be looked at.
     """
 
     files: dict[str, Signature] = field(default_factory=dict)
     directories: dict[str, tuple[int, int]] = field(default_factory=dict)
+    links: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
     root_missing: bool = False
 
@@ -112,6 +114,8 @@ def _look(tree: Tree, seen: set[tuple[int, int]], entry: os.DirEntry[str], relat
     elif is_manifest and stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) not in seen:
         seen.add((status.st_dev, status.st_ino))
         tree.files[relative] = Signature.of(status)
+        if entry.is_symlink():
+            tree.links.add(relative)
 
 
 def _entries(path: str) -> Iterator[os.DirEntry[str]]:

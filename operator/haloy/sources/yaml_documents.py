@@ -71,7 +71,9 @@ def read_yaml(data: bytes, *, with_places: bool = False) -> tuple[Document, ...]
         raise Unreadable(f"the character {_code(error.character)} is not allowed in YAML", line, column) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        words = ", ".join(part for part in (error.context, error.problem) if part)
+        begin = error.context_mark
+        since = f" (it begins in line {begin.line + 1})" if begin and mark and begin.line != mark.line else ""
+        words = ", ".join(part for part in (error.context, error.problem) if part) + since
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
         raise Unreadable(f"not valid YAML: {words}{_hint(text, line, error.problem)}", line, column) from error
     finally:

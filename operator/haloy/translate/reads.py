@@ -8,7 +8,7 @@ start from scratch.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
@@ -128,10 +128,20 @@ class Table(Generic[Name, Value]):
             return last.value
         reads = Reads(facts)
         value = compute(reads)
-        if last is not None and last.value == value:
-            value = last.value
+        if last is not None:
+            value = _keeping(last.value, value)
         self._now[name] = _Unit(inputs, frozenset(reads.seen), value)
         return value
+
+
+def _keeping(old: Value, new: Value) -> Value:
+    """`new`, but `old` itself or its fields wherever they are equal."""
+    if old == new:
+        return old
+    if not is_dataclass(new) or isinstance(new, type) or type(old) is not type(new):
+        return new
+    kept = {field.name: getattr(old, field.name) for field in fields(new)}
+    return replace(new, **{name: value for name, value in kept.items() if value == getattr(new, name)})
 
 
 _BY_VALUE = (str, int, tuple, RetainedCertificate, RetainedBundle)

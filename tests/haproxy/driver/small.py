@@ -18,7 +18,8 @@ from haloy.proxies.haproxy.reload_log import ReloadLog
 from haloy.proxies.haproxy.running import CRT_LIST
 from haloy.proxies.haproxy.runtime_api import RuntimeApi
 from haloy.proxies.haproxy.supervisor import Supervisor
-from haloy.proxies.haproxy.transaction import Target, Transactions
+from haloy.proxies.haproxy.reloading import Target
+from haloy.proxies.haproxy.transaction import Transactions
 
 FALLBACK = "certs/fallback.pem"
 
@@ -43,7 +44,9 @@ def config_files(artifacts: Artifacts) -> dict[str, bytes]:
 class Small:
     """Everything of one installation in `directory`. `artifacts` writes a configuration; `target` completes it."""
 
-    def __init__(self, binary: Path, directory: Path, port: int, *, drain: float = 5.0) -> None:
+    def __init__(
+        self, binary: Path, directory: Path, port: int, *, drain: float = 5.0, api: type[RuntimeApi] = RuntimeApi
+    ) -> None:
         self.port = port
         self.binary = binary
         self.root = directory / "haproxy"
@@ -51,7 +54,7 @@ class Small:
         self.files = RunFiles(directory / "run")
         self.files.directory.mkdir(mode=0o700, exist_ok=True)
         self.events: list[Event] = []
-        self.api = RuntimeApi(self.files.worker_socket)
+        self.api = api(self.files.worker_socket)
         self.generations = Generations(self.root)
         self.reload_log = ReloadLog(directory / "reloads.jsonl")
         clock, lock = SystemClock(), asyncio.Lock()
@@ -102,7 +105,9 @@ class Small:
                 Fragment("00-global.cfg", (Section("global", settings),)),
                 Fragment("10-defaults.cfg", (Section("defaults", defaults),)),
                 Fragment("20-frontends.cfg", (Section("http", frontend),)),
-                Fragment("25-rules.cfg", (Section("notfound", "backend notfound\n    http-request return status 404\n"),)),
+                Fragment(
+                    "25-rules.cfg", (Section("notfound", "backend notfound\n    http-request return status 404\n"),)
+                ),
                 Fragment("30-clusters-00.cfg", clusters),
             ),
             {"maps/rules.map": {}} | dict(maps or {}),

@@ -1,5 +1,6 @@
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.plan import LARGEST_PEM, plan
+from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
+from haloy.proxies.haproxy.plan import WORDS, plan
 from haloy.proxies.haproxy.running import Running
 from tests.haproxy.driver.values import cluster, line, server, wanted
 
@@ -64,9 +65,10 @@ def test_a_file_that_is_read_at_the_start_only() -> None:
 
 def test_a_certificate_that_does_not_fit_into_a_command() -> None:
     after = wanted(pem={"certs/a.pem": "big"}, lines=(line("a"),))
-    size = LARGEST_PEM + 1
+    room = COMMAND_LIMIT - WORDS
+    size = room + 1
     assert reasons(wanted(), after, big=size) == [
-        f"certificate-too-large: certs/a.pem has {size} bytes, the Runtime API takes {LARGEST_PEM}"
+        f"certificate-too-large: certs/a.pem has {size} bytes, the Runtime API takes {room}"
     ]
 
 

@@ -2,7 +2,7 @@ from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.plan import plan
 from haloy.proxies.haproxy.running import Running
-from haloy.proxies.haproxy.steps import RuntimeStep
+from haloy.proxies.haproxy.steps import RuntimeStep, SwapMap
 from tests.haproxy.driver.values import cluster, line, server, wanted
 
 
@@ -81,16 +81,16 @@ def test_without_a_tls_listener_certificates_stay_on_disk() -> None:
 
 def test_targets_are_there_before_the_entries_that_point_at_them_and_go_after_them() -> None:
     before = wanted(
-        maps={"maps/hosts.map": {"old": "old"}, "maps/paths.map": {"old/": "r1"}, "maps/rules.map": {"r1": "c"}}
+        maps={"maps/hosts.http.map": {"old": "old"}, "maps/paths.map": {"old/": "r1"}, "maps/rules.map": {"r1": "c"}}
     )
     after = wanted(
-        maps={"maps/hosts.map": {"new": "new"}, "maps/paths.map": {"new/": "r2"}, "maps/rules.map": {"r2": "c"}}
+        maps={"maps/hosts.http.map": {"new": "new"}, "maps/paths.map": {"new/": "r2"}, "maps/rules.map": {"r2": "c"}}
     )
     assert sentences(before, after)[1:] == [
         "set 1 new entry and 0 changed entries in maps/rules.map",
         "set 1 new entry and 0 changed entries in maps/paths.map",
-        "set 1 new entry and 0 changed entries in maps/hosts.map",
-        "delete 1 entry from maps/hosts.map",
+        "set 1 new entry and 0 changed entries in maps/hosts.http.map",
+        "delete 1 entry from maps/hosts.http.map",
         "delete 1 entry from maps/paths.map",
         "delete 1 entry from maps/rules.map",
     ]
@@ -120,3 +120,13 @@ def test_comments_are_no_reason_to_reload() -> None:
     before = wanted(frontend="frontend http\n  # Route web/shop spec.rules[0]\n  bind :80\n")
     after = wanted(frontend="frontend http\n  # Route web/shop spec.rules[1]\n  bind :80\n", revision="r2")
     assert sentences(before, after) == ["write the files of r2"]
+
+
+def test_a_map_that_is_searched_in_its_own_order_is_swapped() -> None:
+    before = wanted(maps={"maps/suffixes.http.map": {".b.example": "1", ".example": "2"}})
+    after = wanted(maps={"maps/suffixes.http.map": {".aa.b.example": "3", ".example": "2"}})
+    made = plan(Running(before), after, {})
+    swap = made.runtime[0]
+    assert isinstance(swap, SwapMap)
+    assert [key for key, _ in swap.entries] == [".aa.b.example", ".b.example", ".example"]
+    assert str(made.runtime[1]) == "delete 1 entry from maps/suffixes.http.map"

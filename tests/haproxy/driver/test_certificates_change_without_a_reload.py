@@ -60,9 +60,7 @@ async def test_one_that_is_too_large_reloads(haproxy_binary: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("broken", ["key of another", "no key", "no certificate"])
-async def test_one_that_cannot_be_used_leaves_the_one_before(
-    haproxy_binary: Path, tmp_path: Path, broken: str
-) -> None:
+async def test_one_that_cannot_be_used_leaves_the_one_before(haproxy_binary: Path, tmp_path: Path, broken: str) -> None:
     tls, good, other = free_port(), pem("a.example"), pem("a.example")
     key = other[other.index(b"-----BEGIN PRIVATE") :]
     certificate = good[: good.index(b"-----BEGIN PRIVATE")]

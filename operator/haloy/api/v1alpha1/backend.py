@@ -75,8 +75,7 @@ class LoadBalancing(ApiModel):
     algorithm: Algorithm = Field(
         default="RoundRobin",
         description="RoundRobin, LeastConnections, Random, First (fills one endpoint after the other), or a hash of "
-        "SourceIP, "
-        "URI or Header.",
+        "SourceIP, URI or Header.",
         examples=["LeastConnections"],
     )
     header: HeaderName | None = Field(
@@ -150,8 +149,8 @@ class Retry(ApiModel):
     on: Annotated[tuple[RetryCondition, ...], Field(strict=False, max_length=12), ListSet()] = Field(
         default=("connectFailure",),
         description="What is repeated: connectFailure, timeout, or a response status in quotes (401 403 404 408 425 "
-        "500 to 504). "
-        "Requests that are not idempotent are repeated after connectFailure only.",
+        "500 to 504). Requests that are not idempotent are repeated after connectFailure only. Write the field's own "
+        'name in quotes, "on": to kubectl\'s YAML a bare on means true.',
         examples=[["connectFailure", "503"]],
     )
 
@@ -261,7 +260,8 @@ class BackendSpec(ApiModel):
     )
     protocol: Protocol = Field(
         default="http1",
-        description="http1; h2: HTTP/2 over TLS; h2c: HTTP/2 in the clear; https: HTTP/1.1 over TLS.",
+        description="Protocol to the endpoints. http1; h2: HTTP/2 over TLS; h2c: HTTP/2 in the clear; "
+        "https: HTTP/1.1 over TLS.",
         examples=["https"],
     )
     tls: BackendTls | None = Field(

@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -96,10 +104,10 @@ class Metadata(BaseModel):
         frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True
     )
 
-    name: Name
+    name: Name = Field(description="Name of the object, unique for its kind and namespace.", examples=["shop"])
     namespace: Namespace = "default"
     generation: Annotated[int, Field(ge=0)] = 0
-    creation_timestamp: Annotated[datetime | None, Field(strict=False)] = None
+    creation_timestamp: Annotated[AwareDatetime | None, Field(strict=False)] = None
     uid: Annotated[str, StringConstraints(max_length=128)] = ""
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
@@ -115,7 +123,7 @@ class ApiObject(ApiModel):
 
     api_version: str
     kind: str
-    metadata: Metadata
+    metadata: Metadata = Field(description="Name and namespace.", examples=[{"name": "shop"}])
 
     @model_validator(mode="before")
     @classmethod

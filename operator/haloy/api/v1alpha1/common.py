@@ -30,7 +30,7 @@ ExactHost = Annotated[str, StringConstraints(min_length=1, max_length=260, patte
 Authority = Annotated[
     str, StringConstraints(min_length=1, max_length=260, pattern=HOST), AfterValidator(normalise_authority)
 ]
-
+"""The value of a Host header, which may have a port."""
 
 FORBIDDEN_NAMES = (
     "connection",
@@ -44,6 +44,7 @@ FORBIDDEN_NAMES = (
     "upgrade",
 )
 FORBIDDEN_NAMES_CEL = str(list(FORBIDDEN_NAMES))
+"""A list of CEL is written as a list of Python."""
 
 
 def is_forbidden_header(name: str) -> bool:
@@ -53,8 +54,7 @@ def is_forbidden_header(name: str) -> bool:
 
 FORBIDDEN_HEADER = (
     "this header frames the message or belongs to one connection, so haloy sets it itself; to change Host, use the "
-    "field "
-    "for the host name (URLRewrite's hostname, or host of a check)"
+    "field for the host name (URLRewrite's hostname, or host of a check)"
 )
 
 

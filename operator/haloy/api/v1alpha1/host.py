@@ -41,7 +41,7 @@ def normalise_address(text: str) -> str:
         raise ValueError("has a zone or an escape; write an IP address or a DNS name, for example 10.0.0.5")
     if is_ip(bare):
         return str(ipaddress.ip_address(bare))
-    if ":" in bare:
+    if ":" in bare or bare != text:
         raise ValueError("is not an IP address or DNS name; the port has a field of its own: port")
     return _exact(bare)
 
@@ -76,7 +76,7 @@ def _exact(name: str) -> str:
         try:
             name = idna.encode(name, uts46=True, std3_rules=True).decode("ascii").removesuffix(".")
         except (idna.IDNAError, UnicodeError) as error:
-            raise ValueError(f"is not an internationalised host name: {error}") from error
+            raise ValueError(f"is not an internationalised host name: {str(error)[:100]}") from error
     name = name.lower()
     if len(name) > 253:
         raise ValueError("is longer than 253 characters (RFC 1035)")
@@ -93,8 +93,7 @@ def _check_label(label: str) -> None:
     if not _LABEL.fullmatch(label):
         raise ValueError(
             "is not a host name: between the dots stand letters, digits and inner hyphens only, without scheme and "
-            "path; "
-            "for example shop.example.com"
+            "path; for example shop.example.com"
         )
     if label.startswith("xn--"):
         try:

@@ -38,15 +38,13 @@ class PathMatch(ApiModel):
     type: MatchType = Field(
         default="PathPrefix",
         description="How value is compared: Exact the whole path; PathPrefix segment by segment, /api matches /api "
-        "and /api/x "
-        "but not /apix; RegularExpression the whole path.",
+        "and /api/x but not /apix; RegularExpression the whole path.",
         examples=["Exact"],
     )
     value: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = Field(
         default="/",
         description="Path, prefix or regular expression. Paths start with / and use the characters of a URL "
-        "(percent-encoded "
-        "otherwise). A regular expression has no look-around, backreference or nested repetition.",
+        "(percent-encoded otherwise). A regular expression has no look-around, backreference or nested repetition.",
         examples=["/api"],
     )
     RULES: ClassVar = (

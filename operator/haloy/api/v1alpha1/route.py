@@ -120,8 +120,7 @@ class Timeouts(ApiModel):
     request: Annotated[int, Between("10ms", "24h")] | None = Field(
         default=None,
         description="Longest wait for the response's headers and between two reads; not a total deadline. Without it "
-        "the "
-        "administrator's setting, 30s.",
+        "the administrator's setting, 30s.",
         examples=["30s"],
     )
     tunnel: Annotated[int, Between("1s", "480h")] | None = Field(

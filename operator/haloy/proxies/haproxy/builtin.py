@@ -103,7 +103,9 @@ def own_sections(fleet: Fleet, options: HaproxyOptions) -> tuple[Section, ...]:
     ]
     peers = options.peers is not None
     sections.append(
-        Section(names.ROUTES, print_template("routes.cfg.j2", name=tokens.name(names.ROUTES), peers=peers), dynamic=False)
+        Section(
+            names.ROUTES, print_template("routes.cfg.j2", name=tokens.name(names.ROUTES), peers=peers), dynamic=False
+        )
     )
     if options.peers is not None:
         socket = tokens.word(options.peers)

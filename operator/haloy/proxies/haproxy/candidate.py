@@ -46,7 +46,11 @@ def files_of(
     """
     rest = config_files(artifacts)
     record = writer.files(artifacts, pem)
-    return {**record, **pem, **{name: rest[name] for name in sorted(rest, key=lambda name: (name.endswith(".cfg"), name))}}
+    return {
+        **record,
+        **pem,
+        **{name: rest[name] for name in sorted(rest, key=lambda name: (name.endswith(".cfg"), name))},
+    }
 
 
 def server_states(past: str, artifacts: Artifacts | None) -> str:
@@ -61,6 +65,7 @@ def server_states(past: str, artifacts: Artifacts | None) -> str:
             weight=server.weight,
             admin=DRAIN if server.state is EndpointState.DRAINING else 0,
             checked=server.checked,
+            agent=server.agent,
             initially_down=server.start_down,
         )
         for (section, _), server in (servers(artifacts) if artifacts is not None else ())

@@ -35,7 +35,7 @@ def certificate_lines(
 def _options(version: str) -> tuple[str, ...]:
     if version not in _VERSIONS:
         raise tokens.UnsafeValueError(f"{version!r} is no version of TLS that haloy offers")
-    return () if version == _LOWEST else (f"ssl-min-ver {_VERSIONS[version]}",)
+    return () if version == _LOWEST else ("ssl-min-ver", _VERSIONS[version])
 
 
 def list_text(lines: Iterable[CertificateLine]) -> bytes:

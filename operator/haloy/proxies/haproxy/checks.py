@@ -9,7 +9,7 @@ from haloy.proxies.haproxy import tokens
 from haloy.proxies.haproxy.blocks import Block, at
 from haloy.proxies.haproxy.tokens import Token
 
-_ADDRESS = "%[srv_name,regsub(^(.*:.*):([0-9]+)$,[\\\\1]:\\\\2)]"
+_ADDRESS = "%[srv_name,regsub(" + tokens.argument("^(.*:.*):([0-9]+)$") + "," + tokens.argument("[\\1]:\\2") + ")]"
 """The server's address and port as a Host: its name, with brackets put back around an IPv6 address."""
 
 

@@ -11,7 +11,7 @@ from haloy.proxies.haproxy.blocks import Block, at, comment
 from haloy.proxies.haproxy.checks import check_blocks
 from haloy.proxies.haproxy.filters import forwarding_blocks, guard
 from haloy.proxies.haproxy.filters.redirect import PublicPorts
-from haloy.proxies.haproxy.names import cluster_section
+from haloy.proxies.haproxy.names import cluster_section as section_name
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.servers import cluster_servers
 from haloy.proxies.haproxy.templates import print_template
@@ -31,8 +31,10 @@ def leaves_traces(use: RuleUse) -> bool:
     return bool(rule.filters) or timeouts or not rule.retryable or variants != (rule.id,)
 
 
-def cluster_text(cluster: Cluster, uses: tuple[RuleUse, ...], ports: PublicPorts) -> str:
-    """Everything of the section but its server lines. `uses`: the rules with traces, sorted by id."""
+def cluster_section(
+    cluster: Cluster, uses: tuple[RuleUse, ...], ports: PublicPorts, options: HaproxyOptions
+) -> Section:
+    """The section, whose servers may come and go at run time. `uses`: the rules with traces, sorted by id."""
     blocks = [
         Block(at(cluster.source, "spec.loadBalancing"), tuple(_balance(cluster))),
         Block(at(cluster.source, "spec.connections"), tuple(_connections(cluster))),
@@ -42,24 +44,15 @@ def cluster_text(cluster: Cluster, uses: tuple[RuleUse, ...], ports: PublicPorts
         *(block for rule, variants in uses for block in forwarding_blocks(rule, variants, ports)),
         *_rule_settings([rule for rule, _ in uses], layer7=_layer7(cluster)),
     ]
-    return print_template(
+    name = section_name(cluster.name)
+    text = print_template(
         "cluster.cfg.j2",
         source=comment(cluster.source),
-        name=tokens.name(cluster_section(cluster.name)),
+        name=tokens.name(name),
         blocks=[block for block in blocks if block.lines],
         endpoints=comment(at(cluster.source, "spec.endpoints")),
     )
-
-
-def cluster_section_of(cluster: Cluster, text: str, options: HaproxyOptions) -> Section:
-    """The section with its servers, which may come and go at run time."""
-    return Section(
-        name=cluster_section(cluster.name),
-        text=text,
-        source=cluster.source,
-        servers=cluster_servers(cluster, options),
-        dynamic=True,
-    )
+    return Section(name, text, cluster.source, cluster_servers(cluster, options), dynamic=True)
 
 
 def _balance(cluster: Cluster) -> Iterable[Token]:

@@ -47,7 +47,8 @@ class Chain:
 def chain(candidates: tuple[Candidate, ...]) -> Chain:
     """The chain for candidates of which the first is conditional."""
     steps = tuple(
-        Step(_acls(candidate), rule_variant(candidate.rule, candidate.match), candidate.source) for candidate in candidates
+        Step(_acls(candidate), rule_variant(candidate.rule, candidate.match), candidate.source)
+        for candidate in candidates
     )
     parts = [text for step in steps for text in (step.variant, *(acl.name for acl in step.acls), "")]
     return Chain("?" + digest("chain", *parts, size=8), steps)

@@ -1,7 +1,6 @@
 """HAProxy's complaints, traced back to the objects and fields that caused them."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from haloy.model.model import Model
@@ -16,16 +15,12 @@ _SECTION = re.compile(r"(?:backend|frontend|proxy|Proxy) '([^']+)'|server '([^'/
 _PEM = re.compile(r"\b(?:certs|ca)/[A-Za-z0-9_.-]+\.pem")
 
 
-class SourceMap:
-    """Places in a configuration -> fields of objects."""
+class Culprits:
+    """What a complaint is about -> the field of the object to blame. `lines`: `source_map` of the configuration."""
 
     def __init__(self, artifacts: Artifacts, lines: Iterable[Line], model: Model) -> None:
         self._sections = sections(artifacts)
-        self._lines: dict[str, tuple[list[int], list[FieldRef]]] = {}
-        for line in sorted(lines, key=lambda line: (line.filename, line.number)):
-            numbers, sources = self._lines.setdefault(line.filename, ([], []))
-            numbers.append(line.number)
-            sources.append(line.source)
+        self._lines = {(line.filename, line.number): line.source for line in lines}
         self._pem: dict[str, FieldRef] = {
             **{names.certificate_file(one.name): FieldRef(one.source) for one in model.certificates},
             **{names.bundle_file(one.name): FieldRef(one.source) for one in model.bundles},
@@ -45,9 +40,7 @@ class SourceMap:
         if str(alert.file).endswith(CRT_LIST):
             line = self._certificates[alert.line - 1 : alert.line]
             return self._pem.get(line[0].path) if line else None
-        numbers, sources = self._lines.get(alert.file.name, ([], []))
-        exact = bisect_right(numbers, alert.line) - 1
-        return sources[exact] if exact >= 0 and numbers[exact] == alert.line else None
+        return self._lines.get((alert.file.name, alert.line))
 
     def _of_section(self, text: str) -> FieldRef | None:
         for match in _SECTION.finditer(text):
@@ -57,13 +50,13 @@ class SourceMap:
         return None
 
 
-def refusals(alerts: Iterable[Alert], source_map: SourceMap) -> tuple[Refusal, ...]:
+def refusals(alerts: Iterable[Alert], culprits: Culprits) -> tuple[Refusal, ...]:
     """One Refusal per alert that names a culprit. Alerts that name none are told when nobody else can be blamed.
 
     Never empty: a refusal without a word is one, too.
     """
     serious = [alert for alert in alerts if alert.severity is Severity.ALERT]
-    found = [Refusal(source_map.source(alert), alert.text) for alert in serious]
+    found = [Refusal(culprits.source(alert), alert.text) for alert in serious]
     traced = tuple(refusal for refusal in found if refusal.source is not None)
     return traced or tuple(found) or (Refusal(None, "HAProxy refused the configuration without saying why"),)
 

@@ -12,26 +12,31 @@ from haloy.model.health import Observation
 from haloy.model.model import Delivery, Model
 from haloy.proxies.base import Failed, Measurements, Outcome, ProxyInfo, Refusal, ReloadCause, ReloadReason
 from haloy.proxies.haproxy import names
-from haloy.proxies.haproxy.alerts import Alert, Severity
+from haloy.proxies.haproxy.alerts import Alert
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.binary import Build, find_binary, inspect
 from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
-from haloy.proxies.haproxy.diagnose import SourceMap, missing_materials, refusals
+from haloy.proxies.haproxy.diagnose import Culprits, missing_materials, refusals
 from haloy.proxies.haproxy.events import Died, Event, Noted, Reloaded, Started, Unusable
 from haloy.proxies.haproxy.fallback import fallback_pem
 from haloy.proxies.haproxy.generations import Generations, digest_of
+from haloy.proxies.haproxy.isolate import unacceptable, unwritable
 from haloy.proxies.haproxy.measure import measure
+from haloy.proxies.haproxy.memo import RenderMemo
 from haloy.proxies.haproxy.observe import Observer
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.process import RunFiles, run_dir
 from haloy.proxies.haproxy.reload_log import ReloadLog
-from haloy.proxies.haproxy.render import config_files, render, trace
+from haloy.proxies.haproxy.reloading import Target
+from haloy.proxies.haproxy.render import config_files, render
+from haloy.proxies.haproxy.retelling import retold
 from haloy.proxies.haproxy.running import sections, servers
 from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.settings import HaproxySettings
+from haloy.proxies.haproxy.source_map import source_map
 from haloy.proxies.haproxy.supervisor import Supervisor
 from haloy.proxies.haproxy.tokens import UnsafeValueError
-from haloy.proxies.haproxy.transaction import Target, Transactions
+from haloy.proxies.haproxy.transaction import Transactions
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +70,7 @@ class Haproxy:
         self._supervisor: Supervisor | None = None
         self._api: RuntimeApi | None = None
         self._options: HaproxyOptions | None = None
+        self._memo = RenderMemo()
         self._fallback: bytes = b""
 
     @property
@@ -93,6 +99,7 @@ class Haproxy:
             stats_socket=str(files.worker_socket),
             server_state=str(state_file.absolute()),
             max_connections=settings.max_connections,
+            peers=f"unix@{files.directory / 'peers.sock'}",
             agent=None if settings.agent_check is None else (settings.agent_check.address, settings.agent_check.port),
         )
         self._fallback = await asyncio.to_thread(fallback_pem, self._root / "fallback.pem", self._clock.now())
@@ -140,12 +147,15 @@ class Haproxy:
         try:
             target = self._target(delivery, materials)
         except UnsafeValueError as error:
-            seconds = self._clock.monotonic() - began
-            return Failed(transactions.revision, "render", (Refusal(None, str(error)),), seconds)
+            culprits = await unwritable(delivery.model, self._render_options(), error)
+            return Failed(transactions.revision, "render", culprits, self._clock.monotonic() - began)
         missing = missing_materials(target.artifacts, target.materials, delivery.model)
         if missing:
             return Failed(transactions.revision, "render", missing, self._clock.monotonic() - began)
-        return await transactions.change(target)
+        outcome = await transactions.change(target)
+        if isinstance(outcome, Failed) and outcome.step == "check" and not _named(outcome):
+            return await self._isolated(outcome, target)
+        return outcome
 
     async def reload(self) -> Outcome:
         """Reload what is live because a person asked for it."""
@@ -166,13 +176,19 @@ class Haproxy:
         return observation
 
     async def measure(self) -> Measurements:
-        """Counters and facts. Without a running HAProxy only what is known without it."""
+        """Counters and facts. While HAProxy is not running: only what is known without it."""
         transactions, api = self._opened(), self._api
         process = None if self._supervisor is None else self._supervisor.process
+        version = self.build.version_string if self.build else ""
+        silent = Measurements(ProxyInfo("haproxy", version, reloads=self._reloaded))
         if process is None or api is None or transactions.running is None:
-            return Measurements(ProxyInfo("haproxy", self.build.version_string if self.build else "", reloads=self._reloaded))
+            return silent
         routes = names.ROUTES in sections(transactions.running.artifacts)
-        measured = await measure(api, await process.master.processes(), routes=routes, reloads=self._reloaded)
+        try:
+            measured = await measure(api, await process.master.processes(), routes=routes, reloads=self._reloaded)
+        except RuntimeUnavailable as error:
+            _log.debug("no measurements: %s", error)
+            return silent
         features = tuple(sorted(self.build.features)) if self.build else ()
         return replace(measured, info=replace(measured.info, features=features))
 
@@ -188,13 +204,25 @@ class Haproxy:
 
     def _target(self, delivery: Delivery, materials: Mapping[str, bytes]) -> Target:
         """Render, and add the fallback certificate, which is haloy's own and in no Model."""
-        options = self._options
-        if options is None:
-            raise RuntimeError("start() comes first")
-        rendered = render(delivery.model, options)
+        options = self._render_options()
+        rendered = render(delivery.model, options, self._memo)
         digest = digest_of(self._fallback)
         artifacts = replace(rendered, pem_files={options.fallback_certificate: digest, **rendered.pem_files})
         return Target(artifacts, {**materials, digest: self._fallback}, _blame(artifacts, delivery.model))
+
+    def _render_options(self) -> HaproxyOptions:
+        if self._options is None:
+            raise RuntimeError("start() comes first")
+        return self._options
+
+    async def _isolated(self, failed: Failed, target: Target) -> Failed:
+        """`failed` with the culprits by name, where HAProxy did not say them."""
+        process = None if self._supervisor is None else self._supervisor.process
+        if process is None:
+            return failed
+        folder = self._root.absolute() / "isolating"
+        found = await unacceptable(target.artifacts, target.pem, config_files, process.check, folder)
+        return replace(failed, refusals=found) if found else failed
 
     def _notify(self, event: Event) -> None:
         match event:
@@ -214,23 +242,20 @@ class Haproxy:
         self._on_event(event)
 
 
+def _named(failed: Failed) -> bool:
+    return any(refusal.source is not None for refusal in failed.refusals)
+
+
 def _blame(artifacts: Artifacts, model: Model) -> Callable[[Iterable[Alert]], tuple[Refusal, ...]]:
     """The source map is made when it is needed: hardly ever."""
 
     def blame(alerts: Iterable[Alert]) -> tuple[Refusal, ...]:
-        return refusals(alerts, SourceMap(artifacts, trace(artifacts), model))
+        return refusals(alerts, Culprits(artifacts, source_map(config_files(artifacts)), model))
 
     return blame
 
 
 def _tell(alert: Alert) -> None:
     """HAProxy's own messages, in haloy's log."""
-    match alert.severity:
-        case Severity.ALERT:
-            _log.error("HAProxy: %s", alert)
-        case Severity.WARNING:
-            _log.warning("HAProxy: %s", alert)
-        case Severity.NOTICE | Severity.DIAG:
-            _log.debug("HAProxy: %s", alert)
-        case _:
-            assert_never(alert.severity)
+    level, sentence = retold(alert)
+    _log.log(level, "HAProxy: %s", sentence)

@@ -25,13 +25,13 @@ class Routing:
     """What all frontends have in common.
 
     `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `weighted`: whether there is
-    anything to draw; `certificate`: the file answering to unknown names; `anywhere`: the virtual host ANY.
+    anything to draw; `suffixes`: how many labels many-label wildcards have, most first; `certificate`: the file answering to unknown names; `anywhere`: the virtual host ANY.
     """
 
     conditions: tuple[Block, ...] = ()
     cookies: tuple[str, ...] = ()
     weighted: bool = False
-    suffixes: bool = False
+    suffixes: tuple[int, ...] = ()
     hsts: bool = False
     certificate: str = ""
     anywhere: VirtualHost | None = None
@@ -103,8 +103,9 @@ def _scheme_lookups(scheme: str, routing: Routing, ports: PublicPorts, when: tup
     named = tokens.keyword("!{ var(txn.host) -m beg . }")
     one = tokens.word(f"var(txn.host),field(2,.,0),map_str({tokens.file(maps.wildcards_map(scheme))})")
     yield tokens.join(verb, one, missed, named)
-    if routing.suffixes:
-        many = tokens.word(f"var(txn.host),map_end({tokens.file(maps.suffixes_map(scheme))})")
+    for labels in routing.suffixes:
+        last = f"field(2,.,0),field(-1,.,{labels})"
+        many = tokens.word(f"var(txn.host),{last},map_str({tokens.file(maps.suffixes_map(scheme))})")
         yield tokens.join(verb, many, missed, named)
 
 

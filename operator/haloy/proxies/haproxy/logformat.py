@@ -38,9 +38,7 @@ _ERROR = (
     ("error", '"%[fc_err_str,json(utf8s)]"'),
 )
 
-_TLS_ERROR = (
-    ("tls", '{"error":"%[ssl_fc_err_str,json(utf8s)]","sni":"%[ssl_fc_sni,json(utf8s)]"}'),
-)
+_TLS_ERROR = (("tls", '{"error":"%[ssl_fc_err_str,json(utf8s)]","sni":"%[ssl_fc_sni,json(utf8s)]"}'),)
 
 
 def access_log(*, tls: bool) -> Token:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from haloy.model.flatten import flatten, unconditional
-from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, HostKind, PathKind, Rule, VirtualHost
 from haloy.proxies.haproxy import names, tokens
 from haloy.proxies.haproxy.conditions import Chain, chain
@@ -32,7 +31,7 @@ def wildcards_map(scheme: str) -> str:
 
 
 def suffixes_map(scheme: str) -> str:
-    """Many-label wildcards, `.example.com`, looked up by map_end in the order of the file: the longest must come first."""
+    """Many-label wildcards: `example.com` for `*.example.com`, asked for by number of labels, longest first."""
     return f"maps/suffixes.{scheme}.map"
 
 
@@ -130,12 +129,11 @@ def host_maps(vhosts: Iterable[VirtualHost], ports: PublicPorts) -> dict[str, di
                 case HostKind.ONE_LABEL:
                     one[vhost.host.removeprefix("*.")] = value
                 case HostKind.MANY_LABELS:
-                    many[vhost.host.removeprefix("*")] = value
+                    many[vhost.host.removeprefix("*.")] = value
                 case HostKind.ANY:
                     pass
                 case _:
                     assert_never(vhost.kind)
-        maps[suffixes_map(scheme)] = dict(sorted(many.items(), key=lambda item: (-len(item[0]), item[0])))
         if not many:
             del maps[suffixes_map(scheme)]
     hsts = {
@@ -171,5 +169,3 @@ def map_text(entries: Mapping[str, str]) -> bytes:
             raise tokens.UnsafeValueError(f"{value!r} cannot be a value of a map")
         lines.append(f"{key} {value}\n")
     return "".join(lines).encode()
-
-

@@ -73,9 +73,7 @@ class Observer:
         endpoints = {_endpoint(key, servers[key]): one.health for key, one in seen.items()}
         return Observation(at, revision, endpoints), text
 
-    def _judge(
-        self, server: Server, state: ServerState, row: StatRow | None, known: Seen | None, at: datetime
-    ) -> Seen:
+    def _judge(self, server: Server, state: ServerState, row: StatRow | None, known: Seen | None, at: datetime) -> Seen:
         health, reason, final = judge(server, state, row)
         decisive = (str(int(state.operational)), str(state.admin), str(state.check_status), str(state.check_state))
         if health is Health.UNKNOWN and known is not None and _agrees(known.health.health, state):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from haloy.proxies.base import ReloadCause, ReloadReason
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
 from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
+from haloy.proxies.haproxy.maps import MAP_ORDER
 from haloy.proxies.haproxy.reasons import structural_reasons
 from haloy.proxies.haproxy.running import Running, sections
 from haloy.proxies.haproxy.steps import (
@@ -34,25 +35,26 @@ from haloy.proxies.haproxy.steps import (
     WriteFiles,
 )
 
-LARGEST_PEM = COMMAND_LIMIT - 512
-"""Bytes of PEM that fit into one Runtime API command together with the words around them."""
+WORDS = 512
+"""Bytes of a command with a PEM payload that are not PEM, at most."""
 
 SWAP_ABOVE = 100
 """Changed or deleted entries of one map from which on the whole map may be swapped instead."""
 
-MAP_ORDER = ("maps/weights.map", "maps/rules.map", "maps/redirects.map", "maps/hsts.map", "maps/paths.map")
-"""Targets before the entries that point at them. Maps not named here come first, the two of the hosts last."""
-
-_HOST_MAPS = ("maps/wildcards.map", "maps/hosts.map")
+_SUFFIXES = "maps/suffixes."
+"""Maps that are searched in their own order: the longest key must come first, and `add map` can only append."""
 
 
-def plan(running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int]) -> Plan:
-    """The steps from `running` to `wanted`. `pem_sizes`: bytes of PEM by Material digest."""
+def plan(running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int], limit: int | None = COMMAND_LIMIT) -> Plan:
+    """The steps from `running` to `wanted`.
+
+    `pem_sizes`: bytes of PEM by Material digest. `limit`: bytes of a Runtime API command, None: no limit.
+    """
     new, changed = _certificates(running, wanted)
     reasons = (
         *(ReloadReason(ReloadCause.DRIFT, None, sentence) for sentence in running.drift),
         *structural_reasons(running, wanted),
-        *_too_large((*new, *changed), wanted, pem_sizes),
+        *_too_large((*new, *changed), wanted, pem_sizes, limit),
     )
     if reasons:
         return Plan((Reload(reasons),))
@@ -140,11 +142,13 @@ def _added(running: Running, wanted: Artifacts) -> Iterator[Server]:
             yield from (server for server in section.servers if server.name not in present)
 
 
-def _too_large(paths: tuple[str, ...], wanted: Artifacts, pem_sizes: Mapping[str, int]) -> Iterator[ReloadReason]:
+def _too_large(
+    paths: tuple[str, ...], wanted: Artifacts, pem_sizes: Mapping[str, int], limit: int | None
+) -> Iterator[ReloadReason]:
     for path in paths:
         size = pem_sizes.get(wanted.pem_files[path], 0)
-        if size > LARGEST_PEM:
-            detail = f"{path} has {size} bytes, the Runtime API takes {LARGEST_PEM}"
+        if limit is not None and size > limit - WORDS:
+            detail = f"{path} has {size} bytes, the Runtime API takes {limit - WORDS}"
             yield ReloadReason(ReloadCause.CERTIFICATE_TOO_LARGE, None, detail)
 
 
@@ -162,7 +166,11 @@ def _map_steps(
 def _make(name: str, old: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[RuntimeStep]:
     new = sorted((key, value) for key, value in wanted.items() if key not in old)
     changed = sorted((key, value) for key, value in wanted.items() if old.get(key, value) != value)
-    if len(changed) > SWAP_ABOVE:  # `set map` walks the whole map: a swap costs as much as some 150 of them at any size
+    if name.startswith(_SUFFIXES) and (new or changed):
+        yield SwapMap(name, tuple(sorted({**old, **wanted}.items(), key=lambda entry: (-len(entry[0]), entry[0]))))
+    elif (
+        len(changed) > SWAP_ABOVE
+    ):  # `set map` walks the whole map: a swap costs as much as some 150 of them at any size
         yield SwapMap(name, _entries({**old, **wanted}))
     elif new or changed:
         yield SetMapEntries(name, tuple(new), tuple(changed))
@@ -181,6 +189,4 @@ def _entries(content: Mapping[str, str]) -> Entries:
 
 
 def _map_rank(name: str) -> tuple[int, str]:
-    if name in _HOST_MAPS:
-        return len(MAP_ORDER) + _HOST_MAPS.index(name), name
     return (MAP_ORDER.index(name) if name in MAP_ORDER else -1), name

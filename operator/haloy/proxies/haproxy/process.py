@@ -310,8 +310,8 @@ class HaproxyProcess:
         if self._messages is not None:
             self._messages.close()
             self._messages = None
-        self.files.pid_file.unlink(missing_ok=True)
         if self._lock is not None:
+            self.files.pid_file.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

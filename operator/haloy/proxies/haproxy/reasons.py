@@ -105,7 +105,7 @@ def _blocks(text: str) -> dict[ObjectRef | None, list[str]]:
         match = _OBJECT.match(line)
         if match is not None:
             source = ObjectRef(match[1], match[2], match[3])
-        elif not line.strip():
+        elif line.strip() in ("", "# haloy"):
             source = None
         blocks.setdefault(source, []).append(line)
     return blocks

@@ -4,9 +4,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import ReloadCause, ReloadReason
+from haloy.proxies.haproxy.events import Reloaded
 
 KEPT = 200
 
@@ -21,6 +23,11 @@ class ReloadRecord:
     success: bool
     seconds: float
     alert: str = ""
+
+    @classmethod
+    def of(cls, event: Reloaded, at: datetime) -> Self:
+        alert = event.refusals[0].message if event.refusals else ""
+        return cls(at, event.reasons, event.generation, event.success, event.seconds, alert)
 
 
 class ReloadLog:

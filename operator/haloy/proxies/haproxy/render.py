@@ -1,17 +1,18 @@
 """render: a Model becomes everything that one HAProxy needs. Pure: equal inputs, equal Artifacts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
-from itertools import groupby
 
 from haloy.model.model import Model
 from haloy.model.routing import HostKind
 from haloy.proxies.haproxy import maps
-from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section
+from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Line, Section
 from haloy.proxies.haproxy.blocks import Block
 from haloy.proxies.haproxy.builtin import defaults_section, fixed_files, global_sections, own_sections
 from haloy.proxies.haproxy.certificate_list import certificate_lines, list_text
-from haloy.proxies.haproxy.clusters import cluster_section_of, cluster_text
+from haloy.proxies.haproxy.clusters import RuleUse, cluster_section
 from haloy.proxies.haproxy.conditions import chain_block
 from haloy.proxies.haproxy.filters import answers
 from haloy.proxies.haproxy.filters.redirect import PublicPorts
@@ -20,7 +21,9 @@ from haloy.proxies.haproxy.maps import HostEntries
 from haloy.proxies.haproxy.memo import RenderMemo
 from haloy.proxies.haproxy.names import bundle_file, certificate_file, digest, listener_section
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.rules import Answer, RuleUse, answer, destinations, rule_uses, uses_by_cluster
+from haloy.proxies.haproxy.rules import Answer, answer, destinations, rule_uses, uses_by_cluster
+from haloy.proxies.haproxy.source_map import source_map
+from haloy.proxies.haproxy.weights import Destination
 
 BUCKETS = 64
 """Configuration files for clusters: a cluster stays in its file whatever else comes and goes."""
@@ -36,7 +39,7 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
     memo.cycle()
     ports = PublicPorts.of(model.fleet)
     hosts = [
-        memo.get("host", f"{vhost.kind.value} {vhost.host}", (vhost,), lambda vhost=vhost: maps.host_entries(vhost))
+        memo.get("host", f"{vhost.kind.value} {vhost.host}", (vhost,), partial(maps.host_entries, vhost))
         for vhost in model.virtual_hosts
     ]
     uses = rule_uses(hosts)
@@ -45,9 +48,7 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
     clusters = _clusters(model, uses, ports, options, memo)
     routing = _routing(model, hosts, found, options)
     frontends = [
-        Section(
-            listener_section(listener.name), frontend_text(listener, model.fleet, routing, options), dynamic=False
-        )
+        Section(listener_section(listener.name), frontend_text(listener, model.fleet, routing, options), dynamic=False)
         for listener in model.fleet.listeners
     ]
     all_maps = {
@@ -57,7 +58,7 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
         maps.NAMES: {section.name: cluster.name for section, cluster in zip(clusters, model.clusters, strict=True)},
         maps.WEIGHTS: {key: value for item in found.values() for key, value in item.entries},
     }
-    return _with_revision(
+    return with_revision(
         Artifacts(
             revision="",
             fragments=(
@@ -87,6 +88,11 @@ def config_files(artifacts: Artifacts) -> dict[str, bytes]:
     return files
 
 
+def trace(artifacts: Artifacts) -> tuple[Line, ...]:
+    """Where each configuration line comes from, as far as an object is responsible for it."""
+    return source_map({fragment.filename: fragment_text(fragment).encode() for fragment in artifacts.fragments})
+
+
 def fragment_text(fragment: Fragment) -> str:
     """One configuration file: sections with their servers in place, a blank line between two sections."""
     return "\n".join(
@@ -96,7 +102,7 @@ def fragment_text(fragment: Fragment) -> str:
 
 def _answer(use: RuleUse, variant: str, ports: PublicPorts, memo: RenderMemo) -> Answer:
     inputs = (use[0], ports.http, ports.https)
-    return memo.get("answer", variant, inputs, lambda: answer(use[0], variant, ports))
+    return memo.get("answer", variant, inputs, partial(answer, use[0], variant, ports))
 
 
 def _clusters(
@@ -106,18 +112,70 @@ def _clusters(
     sections = []
     for cluster in model.clusters:
         used = traces.get(cluster.name, ())
-        inputs = (cluster, ports.http, ports.https, *(part for rule, variants in used for part in (rule, *variants)))
-
-        def make(cluster=cluster, used=used) -> str:
-            return cluster_text(cluster, used, ports)
-
-        text = memo.get("text", cluster.name, inputs, make)
-        sections.append(
-            memo.get(
-                "cluster",
-                cluster.name,
-                (cluster, text, options),
-                lambda cluster=cluster, text=text: cluster_section_of(cluster, text, options),
-            )
-        )
+        parts = [part for rule, variants in used for part in (rule, *variants)]
+        inputs = (cluster, options, ports.http, ports.https, *parts)
+        make = partial(cluster_section, cluster, used, ports, options)
+        sections.append(memo.get("cluster", cluster.name, inputs, make))
     return sections
+
+
+def _routing(
+    model: Model, hosts: Iterable[HostEntries], found: Mapping[str, Destination], options: HaproxyOptions
+) -> Routing:
+    many = HostKind.MANY_LABELS
+    anywhere = next((vhost for vhost in model.virtual_hosts if vhost.kind is HostKind.ANY), None)
+    certificate = anywhere.tls.certificate if anywhere is not None and anywhere.tls is not None else None
+    held = {item.name for item in model.certificates}
+    return Routing(
+        conditions=tuple(_conditions(hosts)),
+        cookies=tuple(sorted({cookie for item in found.values() for cookie in item.cookies})),
+        weighted=any(item.entries for item in found.values()),
+        suffixes=tuple(
+            sorted({vhost.host.count(".") for vhost in model.virtual_hosts if vhost.kind is many}, reverse=True)
+        ),
+        hsts=any(vhost.tls is not None and vhost.tls.hsts is not None for vhost in model.virtual_hosts),
+        certificate=certificate_file(certificate)
+        if certificate in held and certificate
+        else options.fallback_certificate,
+        anywhere=anywhere,
+    )
+
+
+def _conditions(hosts: Iterable[HostEntries]) -> Iterable[Block]:
+    """Every chain once, each ACL where it is first needed."""
+    chains = {chain.id: chain for entries in hosts for chain in entries.chains}
+    known: set[str] = set()
+    for name in sorted(chains):
+        for step in chains[name].steps:
+            yield chain_block(chains[name], step, known)
+
+
+def _buckets(sections: Iterable[Section]) -> tuple[Fragment, ...]:
+    """Clusters by hash of the name, so that one change touches one small file."""
+    buckets: dict[int, list[Section]] = {}
+    for section in sections:
+        buckets.setdefault(int(digest("bucket", section.name), 16) % BUCKETS, []).append(section)
+    return tuple(Fragment(f"30-clusters-{number:02x}.cfg", tuple(buckets[number])) for number in sorted(buckets))
+
+
+def _files(model: Model, answering: Iterable[Answer]) -> dict[str, bytes]:
+    files = fixed_files() | {name: body for item in answering for name, body in item.files}
+    if model.fleet.trusted_proxies:
+        files[TRUSTED] = "".join(f"{network}\n" for network in model.fleet.trusted_proxies).encode()
+    return dict(sorted(files.items()))
+
+
+def with_revision(artifacts: Artifacts) -> Artifacts:
+    """`artifacts` with the digest of all the rest as its revision."""
+    state = sha256()
+    for fragment in artifacts.fragments:
+        for section in fragment.sections:
+            state.update(f"{fragment.filename}\0{section.name}\0{section.text}\0".encode())
+            state.update(repr(section.servers).encode())
+    for name, entries in artifacts.maps.items():
+        state.update(f"{name}\0".encode())
+        state.update("".join(f"{key} {value}\n" for key, value in entries.items()).encode())
+    for name, content in artifacts.files.items():
+        state.update(f"{name}\0{len(content)}\0".encode() + content)
+    state.update(repr((sorted(artifacts.pem_files.items()), artifacts.certificates)).encode())
+    return replace(artifacts, revision=state.hexdigest()[:16])

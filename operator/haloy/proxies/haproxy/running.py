@@ -1,13 +1,18 @@
 """What one HAProxy does now, as a value that can be compared with what is wanted."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
+from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.steps import DrainServer, NewCertificate, RestoreServer, Step
 
 CRT_LIST = "certs/list.crt-list"
 CA_FOLDER = "ca/"
+
+_BUFFER = re.compile(r"^\s*tune\.bufsize (\d+)$", re.MULTILINE)
+_DEFAULT_BUFFER = 16_384
 
 ServerKey = tuple[str, str]
 """(section name, server name)."""
@@ -32,6 +37,20 @@ class Running:
 def sections(artifacts: Artifacts) -> dict[str, Section]:
     """Every section by name, in the order of the files."""
     return {section.name: section for fragment in artifacts.fragments for section in fragment.sections}
+
+
+def command_limit(artifacts: Artifacts) -> int:
+    """Bytes of a Runtime API command that a process with this configuration takes: its buffer less HAProxy's reserve.
+
+    A longer one crashes HAProxy 2.8 (cli_commands.COMMAND_LIMIT), and the buffer follows the Fleet's largest header.
+    """
+    found = [
+        int(match[1])
+        for fragment in artifacts.fragments[:1]
+        for section in fragment.sections
+        if (match := _BUFFER.search(section.text)) is not None
+    ]
+    return min([*found, _DEFAULT_BUFFER]) - (_DEFAULT_BUFFER - COMMAND_LIMIT)
 
 
 def servers(artifacts: Artifacts) -> Iterator[tuple[ServerKey, Server]]:

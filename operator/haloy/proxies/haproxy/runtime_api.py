@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from haloy.model.secret import SecretBytes
 from haloy.proxies.haproxy.cli_answers import CommandFailed, failed
 from haloy.proxies.haproxy.cli_commands import (
     COMMAND_LIMIT,
@@ -81,7 +82,7 @@ class RuntimeApi:
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def call(self, *words: str, payload: str | bytes | None = None) -> str:
+    async def call(self, *words: str, payload: str | bytes | SecretBytes | None = None) -> str:
         """One command of these words (escaped here). Raises what `run` raises."""
         return (await self.run([command(*words, payload=payload)]))[0]
 

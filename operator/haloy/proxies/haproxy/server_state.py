@@ -92,6 +92,7 @@ class ServerState:
 class ConfiguredServer:
     """A server as the configuration to be loaded has it. `initially_down`: no request before its checks have passed.
 
+    `checked`, `agent`: it has `check`, `agent-check`.
     `admin`: what `ServerState.admin` shall be (0: ready). `backend` and `name` are HAProxy names: no white space.
     """
 
@@ -104,6 +105,7 @@ class ConfiguredServer:
     weight: int = 1
     admin: int = 0
     checked: bool = True
+    agent: bool = False
     initially_down: bool = False
 
 
@@ -152,10 +154,10 @@ def carried_over(text: str, servers: Iterable[ConfiguredServer]) -> str:
                     admin=server.admin,
                     weight=server.weight,
                     initial_weight=server.weight,
-                    operational=state.operational if server.checked else OperationalState.RUNNING,
+                    operational=state.operational if server.checked or server.agent else OperationalState.RUNNING,
                     check_status=max(state.check_status, _CHECK_STATUS_INITIALISING),
                     check_state=_CHECK_CONFIGURED_AND_ENABLED if server.checked else 0,
-                    agent_state=state.agent_state | _CHECK_ENABLED,
+                    agent_state=_CHECK_CONFIGURED_AND_ENABLED if server.agent else 0,
                 )
             )
     return render(states)
@@ -189,12 +191,14 @@ def _initial(server: ConfiguredServer) -> ServerState:
         check_result=_CHECK_RESULT_UNKNOWN,
         check_health=0,
         check_state=_CHECK_CONFIGURED_AND_ENABLED if server.checked else 0,
-        agent_state=0,
+        agent_state=_CHECK_CONFIGURED_AND_ENABLED if server.agent else 0,
     )
 
 
 def _same_target(state: ServerState, server: ConfiguredServer) -> bool:
     if server.checked and not state.check_state & _CHECK_CONFIGURED:
+        return False
+    if server.agent and not state.agent_state & _CHECK_CONFIGURED:
         return False
     return state.port == server.port and _canonical(state.address) == _canonical(server.address)
 

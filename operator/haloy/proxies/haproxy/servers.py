@@ -73,7 +73,9 @@ def _options(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) -> l
     found += _transport(cluster, endpoint, options)
     if cluster.health_check is not None:
         found += _check(cluster.health_check, cluster, endpoint, options)
-    return [Token(word) for token in found for word in (token.text.split(" ") if "'" not in token.text else [token.text])]
+    return [
+        Token(word) for token in found for word in (token.text.split(" ") if "'" not in token.text else [token.text])
+    ]
 
 
 def _transport(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) -> list[Token]:

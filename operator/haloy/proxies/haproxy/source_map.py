@@ -6,7 +6,6 @@ until a blank line. `# haloy` means nobody's.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from haloy.model.refs import FieldRef, ObjectRef
 from haloy.proxies.haproxy.artifacts import Line
@@ -14,17 +13,6 @@ from haloy.proxies.haproxy.artifacts import Line
 _SOURCE = re.compile(
     r"\s*# (?P<kind>[A-Z][A-Za-z]*) (?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9.-]+)(?: (?P<field>[A-Za-z0-9_.\[\]-]+))?\Z"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SourceMap:
-    """All lines that have a source."""
-
-    lines: Mapping[tuple[str, int], FieldRef]
-
-    def trace(self, filename: str, line: int) -> FieldRef | None:
-        """The source of a 1-based line. `filename` as in Fragment, without folders."""
-        return self.lines.get((filename, line))
 
 
 def source_map(files: Mapping[str, bytes]) -> tuple[Line, ...]:
@@ -35,10 +23,6 @@ def source_map(files: Mapping[str, bytes]) -> tuple[Line, ...]:
         if filename.endswith(".cfg")
         for number, source in _sources(files[filename].decode().split("\n"))
     )
-
-
-def index(lines: Iterable[Line]) -> SourceMap:
-    return SourceMap({(line.filename, line.number): line.source for line in lines})
 
 
 def _sources(lines: list[str]) -> Iterable[tuple[int, FieldRef]]:

@@ -18,6 +18,7 @@ from haloy.proxies.haproxy.process import (
     Adoption,
     Alert,
     HaproxyProcess,
+    RunDirectoryError,
     RunFiles,
     StartFailed,
     open_log_target,
@@ -82,6 +83,7 @@ class Supervisor:
         self._came_up = came_up
         self._process: HaproxyProcess | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._closing = False
         self.past: Past | None = None
         self.deaths = 0
 
@@ -95,7 +97,7 @@ class Supervisor:
 
         The generation it has loaded becomes the current one, whatever the link said: it is the one that is proven.
         """
-        process = self._new_process()
+        process = self.new_process()
         log = open_log_target(self._log)
         try:
             adopted = await process.adopt(log)
@@ -141,7 +143,9 @@ class Supervisor:
         token = token_of(generation)
         if token is None:
             return "the file that says its revision is damaged"
-        process = self._new_process()
+        if self._process is not None:  # it is dead, but holds the run directory
+            await self._process.stop(0)
+        process = self.new_process()
         verdict = await process.check(generation.path)
         if not verdict.ok:
             return "; ".join(map(str, verdict.alerts)) or "haproxy -c refuses it"
@@ -179,6 +183,7 @@ class Supervisor:
 
     async def stop(self, drain: float) -> None:
         """End the process and the supervision. Called without the lock: a restart under way is given up."""
+        self._closing = True
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -187,7 +192,8 @@ class Supervisor:
             await self._process.stop(drain)
             self._process = None
 
-    def _new_process(self) -> HaproxyProcess:
+    def new_process(self) -> HaproxyProcess:
+        """One that is not running: to check a configuration, or to be started."""
         return HaproxyProcess(self._binary, self._generations.link, self._files, self._api, self._tell)
 
     def _run(self, process: HaproxyProcess, generation: Generation, *, adopted: bool) -> None:
@@ -202,20 +208,24 @@ class Supervisor:
             process = self._process
             began = self._clock.monotonic()
             death = await process.wait()
-            if death.expected:
+            if self._closing:
                 return
             if self._clock.monotonic() - began > SETTLED_AFTER:
                 pause = FIRST_PAUSE
             self.deaths += 1
-            while True:
+            while self._process is process:
                 self._notify(Died(death.reason, pause))
                 await self._sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 async with self._lock:
-                    if self._process is not process:
-                        break
-                    await process.stop(0)
-                    generation = await self.boot()
-                    if generation is not None:
-                        await self._came_up(generation)
-                        break
+                    if self._process is process:
+                        await self._restart()
+
+    async def _restart(self) -> None:
+        try:
+            generation = await self.boot()
+        except (OSError, RunDirectoryError) as error:
+            self._notify(Noted(f"HAProxy could not be started again: {error}"))
+            return
+        if generation is not None:
+            await self._came_up(generation)

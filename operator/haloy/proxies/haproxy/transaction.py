@@ -1,72 +1,34 @@
 """Making HAProxy equal to what is wanted: at run time, else by a reload, else not at all.
 
 The invariant: after each transaction the files of the current generation say what the process does. Every step in
-between can be the last one of this process's life; `open` takes up from wherever that was.
+between can be the last one of this haloy's life; `open` takes up from wherever that was.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from haloy.clock import Clock
 from haloy.proxies.base import Applied, Failed, Outcome, Refusal, ReloadCause, ReloadReason
-from haloy.proxies.haproxy import certificates, maps_runtime, server_state
+from haloy.proxies.haproxy import certificates, maps_runtime
 from haloy.proxies.haproxy.alerts import Alert, Severity
 from haloy.proxies.haproxy.apply import StepFailed, read_back, take
-from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.candidate import (
-    REVISION_FILE,
-    ConfigFiles,
-    files_of,
-    revision_file,
-    server_states,
-    token,
-)
+from haloy.proxies.haproxy.candidate import ConfigFiles
 from haloy.proxies.haproxy.cli_answers import CommandFailed
+from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.events import Event, Noted, Reloaded
 from haloy.proxies.haproxy.generations import Generation, Generations
 from haloy.proxies.haproxy.live import assemble, read_live
 from haloy.proxies.haproxy.plan import plan
 from haloy.proxies.haproxy.process import StartFailed
-from haloy.proxies.haproxy.record import RecordError, RecordWriter, read_record
+from haloy.proxies.haproxy.record import RecordError, read_record
 from haloy.proxies.haproxy.reload_log import ReloadLog, ReloadRecord
+from haloy.proxies.haproxy.reloading import Refused, Reloading, Target
 from haloy.proxies.haproxy.removals import Removals
-from haloy.proxies.haproxy.running import Running, ServerKey, after
+from haloy.proxies.haproxy.running import Running, ServerKey, after, command_limit
 from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.steps import Plan, Reload, RemoveServer, RestoreServer
 from haloy.proxies.haproxy.supervisor import Supervisor
-
-_log = logging.getLogger(__name__)
-
-Blame = Callable[[Iterable[Alert]], tuple[Refusal, ...]]
-"""HAProxy's complaints about a target, traced to objects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a transaction leads to. `materials`: PEM by digest, complete for `artifacts`."""
-
-    artifacts: Artifacts
-    materials: Mapping[str, bytes]
-    blame: Blame
-
-    @property
-    def pem(self) -> dict[str, bytes]:
-        """PEM by file name."""
-        return {path: self.materials[digest] for path, digest in self.artifacts.pem_files.items()}
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {digest: len(content) for digest, content in self.materials.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A target that did not become live. `step`: check, reload or read back."""
-
-    step: str
-    refusals: tuple[Refusal, ...]
 
 
 class Transactions:
@@ -94,7 +56,7 @@ class Transactions:
         self._sleep = sleep
         self._notify = notify
         self._min_reload_interval = min_reload_interval
-        self._writer = RecordWriter()
+        self._reloading = Reloading(api, generations, config_files)
         self._removals = Removals(api, lock, clock, sleep, server_drain, self._gone, self._gave_up)
         self._supervisor: Supervisor | None = None
         self._generation: Generation | None = None
@@ -143,39 +105,34 @@ class Transactions:
                 if made.reload is None and not forced:
                     failure = await self._at_run_time(target, made)
                     if failure is None:
-                        seconds = self._clock.monotonic() - began
-                        return Applied(target.artifacts.revision, self._api.sent - sent, (), seconds)
+                        return self._applied(target, sent, began)
                     forced = (ReloadReason(ReloadCause.RUNTIME_FAILED, None, str(failure)),)
                 pause = self._too_soon()
                 if pause <= 0:
                     reasons = forced or (made.reload.reasons if made.reload is not None else ())
                     refused = await self._install(target, reasons)
-                    seconds = self._clock.monotonic() - began
                     if refused is None:
-                        return Applied(target.artifacts.revision, self._api.sent - sent, reasons, seconds)
+                        return self._applied(target, sent, began, reasons)
                     if forced:
                         await self._roll_back()
-                    return Failed(self.revision, refused.step, refused.refusals, seconds)
+                    return self._failed(refused, began)
             await self._sleep(pause)
-
-    async def came_up(self, generation: Generation) -> None:
-        """A process has started on `generation`: learn what it does. Call with the lock held."""
-        self._removals.forget()
-        self._generation = generation
-        self._known = self._recorded(generation)
-        await self._learn()
 
     async def reload(self, reason: ReloadReason) -> Outcome:
         """Reload what is live, as it is."""
-        began = self._clock.monotonic()
+        began, sent = self._clock.monotonic(), self._api.sent
         async with self.lock:
             if self._known is None:
                 return Failed("", "reload", (Refusal(None, "nothing is live"),))
             refused = await self._install(self._known, (reason,))
-            seconds = self._clock.monotonic() - began
             if refused is not None:
-                return Failed(self.revision, refused.step, refused.refusals, seconds)
-            return Applied(self.revision, 0, (reason,), seconds)
+                return self._failed(refused, began)
+            return self._applied(self._known, sent, began, (reason,))
+
+    async def came_up(self, generation: Generation) -> None:
+        """A process has started on `generation`: learn what it does. Call with the lock held."""
+        self._accept(generation, self._recorded(generation))
+        await self._learn()
 
     async def close(self, drain: float) -> None:
         await self._removals.close()
@@ -194,9 +151,12 @@ class Transactions:
 
     async def _take_up(self, generation: Generation) -> None:
         """Finish or undo what a killed haloy left half done in a process that kept running."""
-        for name in await certificates.abort_open(self._api):
-            self._notify(Noted(f"aborted the transaction of {name} that was left open"))
-        await maps_runtime.clear_unfinished(self._api)
+        try:
+            for name in await certificates.abort_open(self._api):
+                self._notify(Noted(f"aborted the transaction of {name} that was left open"))
+            await maps_runtime.clear_unfinished(self._api)
+        except (RuntimeUnavailable, CommandFailed) as error:
+            self._notify(Noted(f"what an earlier haloy left half done could not be undone: {error}"))
         await self.came_up(generation)
         if self._known is None:
             return
@@ -215,7 +175,7 @@ class Transactions:
             return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, "HAProxy is not running"),)),))
         if self._running is None:
             return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, "what HAProxy runs is not known"),)),))
-        return plan(self._running, target.artifacts, target.sizes)
+        return plan(self._running, target.artifacts, target.sizes, self._api.limit)
 
     def _too_soon(self) -> float:
         """Seconds until the next reload is due."""
@@ -225,10 +185,10 @@ class Transactions:
 
     async def _at_run_time(self, target: Target, made: Plan) -> StepFailed | None:
         """Files, then commands, then reading back. On failure the files say `target`, the process something between."""
-        running = self._running
-        if running is None or not made.steps:
+        running, generation = self._running, self._generation
+        if running is None or generation is None or not made.steps:
             return None
-        await asyncio.to_thread(self._write, target)
+        await asyncio.to_thread(self._reloading.write, generation, target)
         steps = made.runtime
         for step in steps:
             if isinstance(step, RestoreServer):
@@ -244,89 +204,35 @@ class Transactions:
                 self._removals.begin((step.section, step.server))
         return None
 
-    def _write(self, target: Target) -> None:
-        """Make the current generation say `target`."""
-        if self._generation is None:
-            return
-        files = files_of(target.artifacts, target.pem, self._config_files, self._writer)
-        gone = [name for name in self._generations.names(self._generation) if name not in files and name != REVISION_FILE]
-        self._generations.update(self._generation, files, gone)
-
     async def _install(self, target: Target, reasons: tuple[ReloadReason, ...]) -> Refused | None:
-        """A new generation of `target`: checked, started, read back. None: it is live. Logged and told either way."""
-        began = self._clock.monotonic()
-        number = self._generations.reserve()
-        files = files_of(target.artifacts, target.pem, self._config_files, self._writer) | revision_file(number)
-        candidate = await asyncio.to_thread(self._generations.create, number, files, self._generation)
-        refused = await self._start(candidate, target)
+        """A new generation of `target`, started and read back. None: it is live. A reload is logged and told either way."""
+        if self._supervisor is None:
+            raise RuntimeError("open() comes first")
+        began, former, before = self._clock.monotonic(), self._known, self._generation
+        reload = self._supervisor.process is not None
+        result = await self._reloading.install(self._supervisor, target, before)
+        refused = result if isinstance(result, Refused) else None
+        if isinstance(result, Generation):
+            self._accept(result, target)
+            failure = await self._confirm(target)
+            if failure is not None:
+                refused = Refused(result.name, "read back", (Refusal(None, str(failure)),))
+                await self._go_back(before, former)
         self._last_reload = self._clock.monotonic()
-        seconds = self._last_reload - began
-        complaints = () if refused is None else refused.refusals
-        self._reload_log.append(
-            ReloadRecord(
-                self._clock.now(), reasons, candidate.name, refused is None, seconds, complaints[0].message if complaints else ""
-            )
-        )
-        self._notify(Reloaded(candidate.name, reasons, seconds, complaints))
-        if refused is None:
-            await asyncio.to_thread(self._generations.prune)
-        elif self._generations.current() != candidate:
-            await asyncio.to_thread(self._generations.discard, candidate)
+        if reload:
+            name = result.generation if isinstance(result, Refused) else result.name
+            event = Reloaded(name, reasons, self._last_reload - began, () if refused is None else refused.refusals)
+            self._reload_log.append(ReloadRecord.of(event, self._clock.now()))
+            self._notify(event)
+        await asyncio.to_thread(self._generations.prune)
         return refused
 
-    async def _start(self, candidate: Generation, target: Target) -> Refused | None:
-        """Reload into `candidate`, or start it where nothing runs."""
-        supervisor = self._supervisor
-        if supervisor is None:
-            raise RuntimeError("not opened")
-        process = supervisor.process
-        if process is None:
-            reason = await supervisor.start(candidate)
-            if reason is not None:
-                return Refused("start", target.blame((Alert(Severity.ALERT, reason),)))
-            self._accept(candidate, target)
-            await self._learn()
-            return None
-        verdict = await process.check(candidate.path)
-        if not verdict.ok:
-            return Refused("check", target.blame(verdict.alerts))
-        try:
-            past = await server_state.save(self._api)
-        except RuntimeUnavailable:
-            past = supervisor.recent_past()
-        supervisor.write_states(server_states(past, target.artifacts))
-        before = self._generations.current()
-        self._generations.activate(candidate)
-        try:
-            result = await process.reload(token(candidate.number))
-        except RuntimeUnavailable as error:
-            self._back_to(before)
-            return Refused("reload", (Refusal(None, str(error)),))
-        if not result.success:
-            self._back_to(before)
-            return Refused("reload", target.blame(result.alerts))
-        former = self._known
-        self._accept(candidate, target)
-        failure = await self._confirm(target)
-        if failure is None:
-            return None
-        if before is not None and former is not None:
-            self._back_to(before)
-            self._accept(before, former)
-            try:
-                await process.reload(token(before.number))
-            except RuntimeUnavailable as error:
-                _log.error("going back to generation %s: %s", before.name, error)
-            await self._learn()
-        return Refused("read back", (Refusal(None, str(failure)),))
-
-    def _accept(self, generation: Generation, target: Target) -> None:
+    def _accept(self, generation: Generation, target: Target | None) -> None:
+        """`target` (None: nobody knows what) is what the process has loaded, from `generation`."""
         self._removals.forget()
         self._generation, self._known = generation, target
-
-    def _back_to(self, before: Generation | None) -> None:
-        if before is not None:
-            self._generations.activate(before)
+        if self._api.limit is not None:
+            self._api.limit = COMMAND_LIMIT if target is None else command_limit(target.artifacts)
 
     async def _confirm(self, target: Target) -> StepFailed | None:
         """After a reload: everything is read and compared; what is missing is said once at run time."""
@@ -334,7 +240,7 @@ class Transactions:
             await self._learn()
             if self._running is None:
                 return StepFailed("read back", "HAProxy did not answer")
-            made = plan(self._running, target.artifacts, target.sizes)
+            made = self._plan(target)
             if not made.steps:
                 return None
             failure = StepFailed("read back", f"still to do: {made}")
@@ -345,6 +251,17 @@ class Transactions:
             except StepFailed as error:
                 return error
         return None
+
+    async def _go_back(self, before: Generation | None, former: Target | None) -> None:
+        """To the generation before, after a reload that does not do what it should."""
+        if before is None or former is None or self._supervisor is None:
+            return
+        reason = await self._reloading.go_back(self._supervisor, before)
+        if reason:
+            self._notify(Noted(f"going back to generation {before.name} failed: {reason}"))
+            return
+        self._accept(before, former)
+        await self._learn()
 
     async def _learn(self) -> None:
         """Read everything back into `_running`; None if HAProxy does not answer or nobody knows what it was told."""
@@ -360,15 +277,14 @@ class Transactions:
 
     async def _roll_back(self) -> None:
         """Back to what was last known to be right, after a transaction that neither worked at run time nor by a reload."""
-        if self._known is None:
+        if self._known is None or self._generation is None:
             return
-        await asyncio.to_thread(self._write, self._known)
+        await asyncio.to_thread(self._reloading.write, self._generation, self._known)
         await self._learn()
         if self._running is None:
             return
-        made = plan(self._running, self._known.artifacts, self._known.sizes)
         try:
-            await take(self._api, made.runtime, self._known.materials)
+            await take(self._api, self._plan(self._known).runtime, self._known.materials)
         except StepFailed as error:
             self._notify(Noted(f"what was there before could not be restored completely: {error}"))
         await self._learn()
@@ -388,12 +304,16 @@ class Transactions:
         materials = {digest: generation.read(path) or b"" for path, digest in artifacts.pem_files.items()}
         return Target(artifacts, materials, lambda alerts: tuple(Refusal(None, str(alert)) for alert in alerts))
 
+    def _applied(self, target: Target, sent: int, began: float, reasons: tuple[ReloadReason, ...] = ()) -> Applied:
+        return Applied(target.artifacts.revision, self._api.sent - sent, reasons, self._clock.monotonic() - began)
+
+    def _failed(self, refused: Refused, began: float) -> Failed:
+        return Failed(self.revision, refused.step, refused.refusals, self._clock.monotonic() - began)
+
     def _gone(self, key: ServerKey) -> None:
         if self._running is not None:
             leaving = {one: server for one, server in self._running.leaving.items() if one != key}
-            self._running = Running(
-                self._running.artifacts, leaving, self._running.crt_list, self._running.drift
-            )
+            self._running = replace(self._running, leaving=leaving)
 
     def _gave_up(self, key: ServerKey, reason: str) -> None:
         self._notify(Noted(f"server {key[0]}/{key[1]} gets no requests but could not be deleted: {reason}"))

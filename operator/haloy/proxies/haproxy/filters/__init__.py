@@ -115,4 +115,6 @@ def guard(*ids: str) -> Token:
 
 def become(rule: Rule, *when: Token) -> Token:
     """From a variant to its rule."""
-    return tokens.join(tokens.keyword("http-request set-var(txn.rule)"), Token(f"str({tokens.rule_id(rule.id)})"), *when)
+    return tokens.join(
+        tokens.keyword("http-request set-var(txn.rule)"), Token(f"str({tokens.rule_id(rule.id)})"), *when
+    )

@@ -14,6 +14,10 @@ def response_lines(response: DirectResponse) -> tuple[tuple[Token, ...], tuple[t
         return (status,), ()
     name = f"files/{digest(response.body, size=12)}.body"
     line = tokens.join(
-        status, tokens.keyword("content-type"), tokens.word(response.content_type), tokens.keyword("file"), tokens.file(name)
+        status,
+        tokens.keyword("content-type"),
+        tokens.word(response.content_type),
+        tokens.keyword("file"),
+        tokens.file(name),
     )
     return (line,), ((name, body),)

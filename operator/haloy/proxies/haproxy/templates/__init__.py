@@ -22,7 +22,7 @@ def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("haloy.proxies.haproxy"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - configuration text, not HTML: `_token` is the guard
+        autoescape=False,  # configuration text, not HTML: `_token` is the guard
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,0 +1,193 @@
+"""`haloy lint`: what is wrong with files, before anything runs."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haloy.api.conditions import Reason
+from haloy.cli.options import Config
+from haloy.cli.output import epilog, fail
+from haloy.model.refs import ObjectRef
+
+if TYPE_CHECKING:
+    from haloy.api.snapshot import Place
+
+
+class LintFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class Severity(StrEnum):
+    """As SARIF has it. An error: something does not work as written. A warning: the rest of the object works."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class LintRule:
+    """One kind of finding. `id` never changes its meaning; a rule that is dropped leaves its number unused."""
+
+    id: str
+    name: str
+    description: str
+    severity: Severity = Severity.ERROR
+
+
+UNREADABLE = LintRule(
+    "HLY0101", "UnreadableFile", "A file or a document cannot be read: syntax, encoding, permissions."
+)
+INVALID = LintRule("HLY0102", "InvalidObject", "An object breaks a rule of its kind; it is left out.")
+TWICE = LintRule("HLY0103", "WrittenTwice", "An object is written twice; the first one counts.")
+PEM_UNREADABLE = LintRule(
+    "HLY0104", "UnreadableCertificateFile", "A file that a Route names (crtFile, keyFile) cannot be read."
+)
+PROXY_REFUSED = LintRule("HLY0601", "ProxyRefused", "HAProxy refuses the configuration that the files come to.")
+PROXY_WARNED = LintRule("HLY0602", "ProxyWarned", "HAProxy warns about what an object comes to.", Severity.WARNING)
+
+_WARNING = Severity.WARNING
+BY_REASON: dict[Reason, LintRule] = {
+    Reason.BACKEND_NOT_FOUND: LintRule("HLY0201", "BackendNotFound", "A Route names a Backend that does not exist."),
+    Reason.HEALTH_POLICY_NOT_FOUND: LintRule(
+        "HLY0202", "HealthPolicyNotFound", "A Backend names a HealthPolicy that does not exist."
+    ),
+    Reason.SECRET_NOT_FOUND: LintRule("HLY0203", "SecretNotFound", "An object names a Secret that does not exist."),
+    Reason.REF_NOT_PERMITTED: LintRule(
+        "HLY0204", "RefNotPermitted", "An object of another namespace does not allow that it is referred to."
+    ),
+    Reason.NOT_ACCEPTED: LintRule("HLY0205", "NotUsable", "An object names one that cannot be used."),
+    Reason.SERVICE_NOT_AVAILABLE: LintRule(
+        "HLY0206", "ServiceNotAvailable", "A Backend names a Service, which exists only in Kubernetes.", _WARNING
+    ),
+    Reason.CONFLICTED: LintRule("HLY0301", "Conflicted", "Two Routes contradict each other; one of them loses."),
+    Reason.HOST_CLAIMED: LintRule("HLY0302", "HostClaimed", "A host belongs to another namespace."),
+    Reason.MATCH_CONFLICT: LintRule(
+        "HLY0303", "MatchConflict", "Two Routes have the same match; one of them loses it.", _WARNING
+    ),
+    Reason.UNSUPPORTED_VALUE: LintRule("HLY0304", "UnsupportedValue", "A value is beyond what the fleet supports."),
+    Reason.PARTIALLY_INVALID: LintRule("HLY0305", "PartiallyInvalid", "A part of an object is left out.", _WARNING),
+    Reason.INVALID: LintRule("HLY0306", "NothingLeft", "Nothing is left of an object."),
+    Reason.INVALID_SECRET: LintRule("HLY0401", "InvalidSecret", "A Secret holds no certificate that can be used."),
+    Reason.CERTIFICATE_INVALID: LintRule("HLY0402", "CertificateInvalid", "A certificate cannot be served."),
+    Reason.CERTIFICATE_EXPIRED: LintRule("HLY0403", "CertificateExpired", "A certificate has expired."),
+    Reason.CERTIFICATE_NOT_YET_VALID: LintRule("HLY0404", "CertificateNotYetValid", "A certificate is not valid yet."),
+    Reason.CERTIFICATE_HOST_MISMATCH: LintRule(
+        "HLY0405", "CertificateHostMismatch", "A certificate does not name a host that it is to be served for."
+    ),
+    Reason.CERTIFICATE_EXPIRING: LintRule(
+        "HLY0406", "CertificateExpiring", "A certificate expires within 14 days.", _WARNING
+    ),
+    Reason.ISSUER_UNAVAILABLE: LintRule("HLY0407", "IssuerUnavailable", "Nobody here can issue the certificate."),
+    Reason.PROXY_REFUSED: PROXY_REFUSED,
+}
+"""Every reason that translation may give for something that is not good. Test: it is complete."""
+
+RULES: tuple[LintRule, ...] = tuple(
+    sorted({UNREADABLE, INVALID, TWICE, PEM_UNREADABLE, PROXY_WARNED, *BY_REASON.values()}, key=lambda rule: rule.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One thing to mend. `place` names the file as it can be opened from here; `ref` None: a whole file, or HAProxy's own
+    words about nobody's object. `field` is the path as in the manifest, empty: the object as a whole."""
+
+    rule: LintRule
+    severity: Severity
+    place: "Place | None"
+    ref: ObjectRef | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        head = f"{self.place}: " if self.place is not None else ""
+        about = f"{self.ref}: " if self.ref is not None else ""
+        said = self.message.replace("\n", "\n    ")
+        return f"{head}{self.severity} {self.rule.id} {about}{said}"
+
+    def to_json(self) -> dict[str, object]:
+        place = self.place
+        return {
+            "rule": self.rule.id,
+            "name": self.rule.name,
+            "severity": self.severity.value,
+            "file": place.file if place is not None else "",
+            "line": place.line if place is not None else 0,
+            "column": place.column if place is not None else 0,
+            "object": str(self.ref or ""),
+            "field": self.field,
+            "message": self.message,
+        }
+
+
+EPILOG = epilog(
+    "haloy lint examples/quickstart",
+    "haloy lint routes.yaml backends.yaml",
+    "haloy lint . -o sarif > haloy.sarif",
+    "kubectl kustomize . | haloy lint -",
+    codes="0 nothing found, 1 findings (warnings count), 2 it could not be done",
+)
+
+
+def lint(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and directories; - is standard input. [.]", show_default=False)
+    ] = None,
+    output: Annotated[LintFormat, typer.Option("-o", "--output", help="How to print the findings.")] = LintFormat.TEXT,
+    config: Config = None,
+    no_haproxy: Annotated[
+        bool, typer.Option("--no-haproxy", help="Do not ask HAProxy (haproxy -c) about the rendered configuration.")
+    ] = False,
+) -> None:
+    """Find what is wrong with Routes, Backends, HealthPolicies and certificates, offline.
+
+    Syntax and schema with line and column, references, conflicts, certificates, and at last HAProxy's own verdict on the
+    configuration that the files come to. DNS names are not looked up: nothing here uses the network.
+    """
+    from haloy.cli.findings import lint_paths
+    from haloy.cli.offline import PathError
+    from haloy.proxies.haproxy.binary import BinaryError
+    from haloy.settings import SettingsError
+
+    try:
+        found = lint_paths(paths or [Path()], config, ask_haproxy=not no_haproxy)
+    except (PathError, SettingsError, BinaryError) as error:
+        fail(str(error))
+    match output:
+        case LintFormat.TEXT:
+            _print_text(found.findings, found.objects)
+        case LintFormat.JSON:
+            _print_json({"findings": [finding.to_json() for finding in found.findings], "objects": found.objects})
+        case LintFormat.SARIF:
+            from haloy.cli.sarif import sarif
+
+            _print_json(sarif(found.findings))
+    if found.note:
+        typer.echo(f"haloy: {found.note}", err=True)
+    raise typer.Exit(1 if found.findings else 0)
+
+
+def _print_text(findings: Iterable[LintFinding], objects: int) -> None:
+    count = dict.fromkeys(Severity, 0)
+    for finding in findings:
+        count[finding.severity] += 1
+        typer.echo(str(finding))
+    counted = f"{objects} object{'' if objects == 1 else 's'}"
+    if not any(count.values()):
+        typer.echo(f"{counted}, nothing found")
+        return
+    words = [f"{number} {severity}{'' if number == 1 else 's'}" for severity, number in count.items() if number]
+    typer.echo(f"{' and '.join(words)} in {counted}", err=True)
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")

@@ -1,0 +1,202 @@
+"""Start, stop, death and resurrection: nothing is lost and nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.features.echo import Echo
+from tests.features.product import Answer, Product, backend, eventually, fetch, route
+
+RULES = "hosts: [a.test]\nrules: [{backendRefs: [{name: a}]}]"
+
+
+def prepared(product: Product, upstreams: Callable[[str], Echo]) -> Product:
+    product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", RULES))
+    product.start()
+    product.wait_answer("a.test", "/", lambda answer: answer.status == 200)
+    return product
+
+
+def test_sigterm_leaves_nothing_behind(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = prepared(fresh(), upstreams)
+    assert product.haproxy_pids()
+    assert product.stop() == 0
+    assert product.haproxy_pids() == []
+    assert not list(product.state.rglob("*.sock"))
+
+
+def test_sigterm_lets_a_request_in_flight_finish(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = prepared(fresh("--drain-timeout=20s"), upstreams)
+    import http.server
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            arrived.set()
+            release.wait(20)
+            self.send_response(200)
+            self.send_header("content-length", "4")
+            self.end_headers()
+            self.wfile.write(b"done")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    arrived, release = threading.Event(), threading.Event()
+    slow = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=slow.serve_forever, daemon=True).start()
+    try:
+        endpoint = f"{{address: 127.0.0.1, port: {slow.server_address[1]}}}"
+        product.write("slow.yaml", backend("slow", endpoint) + route("slow", "hosts: [slow.test]\nrules: [{backendRefs: [{name: slow}]}]"))
+        eventually(lambda: product.object("Route", "slow"))
+        product.wait_condition("Route", "slow", "Programmed", "True")
+        answers: list[Answer] = []
+        client = threading.Thread(target=lambda: answers.append(product.get("slow.test")))
+        client.start()
+        assert arrived.wait(20)
+        assert product.process is not None
+        product.process.send_signal(signal.SIGTERM)
+        eventually(lambda: _refused(product.http))
+        assert product.process.poll() is None
+        release.set()
+        client.join(20)
+        assert [answer.body for answer in answers] == [b"done"]
+        assert product.process.wait(20) == 0
+    finally:
+        release.set()
+        slow.shutdown()
+        slow.server_close()
+
+
+def _refused(port: int) -> bool:
+    try:
+        fetch(port, "a.test")
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_dead_haproxy_is_started_again_from_what_was_live(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = prepared(fresh(), upstreams)
+    for pid in product.haproxy_pids():
+        os.kill(pid, signal.SIGKILL)
+    product.wait_answer("a.test", "/", lambda answer: answer.status == 200)
+    eventually(lambda: product.view("/metrics"), lambda text: "haloy_proxy_restarts_total 1.0" in text)
+    assert "started again" in product.log_tail()
+
+
+def test_after_kill_9_of_haloy_the_proxy_serves_on_and_is_taken_over(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = prepared(fresh(), upstreams)
+    before = set(product.haproxy_pids())
+    product.stop(signal.SIGKILL)
+    assert product.get("a.test").status == 200
+    product.write("b.yaml", route("b", "hosts: [b.test]\nrules: [{backendRefs: [{name: a}]}]"))
+    failures: list[str] = []
+    done = threading.Event()
+
+    def steady() -> None:
+        while not done.is_set():
+            try:
+                if product.get("a.test").status != 200:
+                    failures.append("status")
+            except OSError as error:
+                failures.append(repr(error))
+
+    client = threading.Thread(target=steady)
+    client.start()
+    try:
+        product.start()
+        product.wait_answer("b.test", "/", lambda answer: answer.status == 200)
+    finally:
+        done.set()
+        client.join()
+    assert failures == []
+    assert before & set(product.haproxy_pids())
+    assert product.stop() == 0
+    assert product.haproxy_pids() == []
+
+
+def test_two_on_one_state_folder_do_not_fight(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = prepared(fresh(), upstreams)
+    second = subprocess.run(
+        [word.replace(str(product.admin), "0") for word in product.command()], capture_output=True, text=True, timeout=60
+    )
+    assert second.returncode == 2
+    assert "Traceback" not in second.stderr
+    assert str(product.state) in second.stderr
+    assert product.get("a.test").status == 200
+
+
+def test_a_taken_port_is_said_in_words(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = fresh()
+    product.http = upstreams("taken").port
+    done = subprocess.run(product.command(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert str(product.http) in done.stderr
+    assert product.haproxy_pids() == []
+
+
+def test_a_corrupt_newest_configuration_falls_back_one_generation(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = prepared(fresh(), upstreams)
+    product.write("b.yaml", backend("b", upstreams("b").endpoint))
+    eventually(lambda: product.object("Backend", "b"))
+    product.wait_condition("Backend", "b", "Programmed", "True")
+    product.stop()
+    current = product.state / "haproxy" / "current"
+    for fragment in current.glob("*.cfg"):
+        fragment.unlink()
+        fragment.write_text("garbage !\n")
+    aside = product.directory.with_name("aside")
+    product.directory.rename(aside)  # only the state folder can help now
+    product.start(wait=False)
+    product.wait_answer("a.test", "/", lambda answer: answer.status == 200)
+    aside.rename(product.directory)
+
+
+def test_sighup_reads_everything_again(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = prepared(fresh(), upstreams)
+    assert product.process is not None
+    product.process.send_signal(signal.SIGHUP)
+    eventually(product.log_tail, lambda text: "SIGHUP" in text)
+    assert product.get("a.test").status == 200
+
+
+def test_once_applies_reports_and_leaves_with_a_code(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    product = fresh("--once")
+    product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", RULES))
+    done = subprocess.run(product.command(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "route/default/a Ready=True" in done.stdout
+    product.write("bad.yaml", route("bad", "hosts: [bad.test]\nrules: [{backendRefs: [{name: absent}]}]"))
+    done = subprocess.run(product.command(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "route/default/bad Ready=False" in done.stdout
+    assert product.haproxy_pids() == []
+
+
+def test_quiet_means_quiet(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+    """Without a change there is no cycle, no reload and no command."""
+    product = prepared(fresh(), upstreams)
+    product.wait_condition("Backend", "a", "Healthy", "True")
+
+    def counts() -> dict[str, str]:
+        lines = product.view("/metrics").splitlines()
+        wanted = ("haloy_cycles_total", "haloy_reloads_total", "haloy_runtime_commands_total")
+        return dict(line.rsplit(" ", 1) for line in lines if line.startswith(wanted))
+
+    eventually(counts, lambda found: found == (time.sleep(0.5), counts())[1])
+    before = counts()
+    for path in Path(product.directory).glob("*.yaml"):
+        path.touch()
+    time.sleep(2)  # the time in which nothing must happen
+    assert counts() == before
+    assert json.loads(product.view("/v1/status"))["ready"] is True
