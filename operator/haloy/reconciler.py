@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 HOLD_OFF = 0.1
 """Seconds; the longest that a change waits for others of its burst."""
+LOOK_AGAIN = 60.0
+"""Seconds without a change after which a cycle runs all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,20 @@ class Cycle:
     refused: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def level(self) -> int:
+        """How loud the log says it."""
+        if isinstance(self.outcome, Failed) or self.refused:
+            return logging.WARNING
+        return logging.DEBUG if self.outcome is None or self.outcome.unchanged else logging.INFO
+
     def __str__(self) -> str:
         head = f"cycle {self.number}: {self.objects} objects"
         refused = f"; refused by the proxy: {', '.join(self.refused)}" if self.refused else ""
         match self.outcome:
             case None:
                 return f"{head}, waiting for the sources to sync"
-            case Applied(reload=(), commands=0):
+            case Applied(unchanged=True):
                 return f"{head}, nothing to change{refused}"
             case Applied() as applied:
                 how = f"{applied.commands} runtime commands"
@@ -119,7 +128,7 @@ class Reconciler:
         """Run until cancelled."""
         seen = 0
         while True:
-            seen = await self._store.changed(seen)
+            seen = await self._changed(seen)
             began = self._clock.monotonic()
             cycle = await self.run_cycle()
             log.log(
@@ -129,6 +138,14 @@ class Reconciler:
             rest = HOLD_OFF - (self._clock.monotonic() - began)
             if rest > 0:
                 await asyncio.sleep(rest)
+
+    async def _changed(self, seen: int) -> int:
+        """The Store's next version, or, for what time alone changes (a certificate expires), the same one after a while."""
+        try:
+            async with asyncio.timeout(LOOK_AGAIN):
+                return await self._store.changed(seen)
+        except TimeoutError:
+            return seen
 
     async def run_cycle(self) -> Cycle:
         """Make what the Store holds now live, as far as it can be, and update every status."""
@@ -229,7 +246,7 @@ class Reconciler:
     def _count(self, outcome: Outcome) -> None:
         metrics = self._metrics
         match outcome:
-            case Applied(reload=(), commands=0):
+            case Applied(unchanged=True):
                 metrics.cycles.labels("unchanged").inc()
             case Applied() as applied:
                 metrics.cycles.labels("applied").inc()

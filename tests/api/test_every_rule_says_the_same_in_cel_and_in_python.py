@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from haloy.api.crd import KINDS
 from haloy.api.schema import structural
-from haloy.api.v1alpha1 import backend, common, filters, healthpolicy, matches, route
+from haloy.api.v1alpha1 import allowedroutes, backend, common, filters, healthpolicy, matches, route
 from haloy.api.v1alpha1.base import RULES_BROKEN, ApiModel
 from haloy.api.v1alpha1.durations import Between
 from haloy.api.v1alpha1.rule import Rule
@@ -18,7 +18,7 @@ from tests.api.schemas import crd_schema, defaulted, nodes
 
 
 def _models() -> Iterator[type[ApiModel]]:
-    for module in (route, matches, filters, backend, healthpolicy, common):
+    for module in (route, matches, filters, backend, allowedroutes, healthpolicy, common):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, ApiModel) and value.__module__ == module.__name__:
                 yield value

@@ -7,7 +7,7 @@ from haloy import __version__
 from tests.cli.command import environment, haloy
 
 VERBS = ("serve", "lint", "render", "status", "reloads", "explain", "route test")
-SLOW = ("aiohttp", "cryptography", "jinja2", "pydantic", "prometheus_client", "watchfiles")
+SLOW = ("aiohttp", "cryptography", "jinja2", "prometheus_client", "watchfiles")
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -29,6 +29,10 @@ def test_help_loads_nothing_slow(arguments: tuple[str, ...]) -> None:
     loaded = modules_after(*arguments)
     assert "typer" in loaded
     assert loaded.isdisjoint(SLOW)
+
+
+def test_the_overview_loads_no_model_either() -> None:
+    assert "pydantic" not in modules_after("--help")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -23,7 +23,7 @@ def lint(*arguments: object, cwd: Path) -> list[tuple[str, str, str, str, str]]:
 
 def test_syntax_is_reported_with_line_and_column(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("kind: Route\nmetadata: {name: [}\n")
-    assert lint("a.yaml", cwd=tmp_path) == [("a.yaml:2:18", "error", "HLY0101", "", "")]
+    assert lint("a.yaml", cwd=tmp_path) == [("a.yaml:2:19", "error", "HLY0101", "", "")]
 
 
 def test_a_file_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> None:

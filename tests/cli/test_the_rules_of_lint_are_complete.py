@@ -5,6 +5,7 @@ from haloy.cli.lint import BY_REASON, RULES, Severity
 NO_FINDING = {
     Reason.ACCEPTED,
     Reason.RESOLVED_REFS,
+    Reason.ADDRESS_NOT_RESOLVED,
     Reason.PROGRAMMED,
     Reason.PENDING,
     Reason.NO_PROXIES,
@@ -19,7 +20,7 @@ NO_FINDING = {
     Reason.NOT_READY,
     Reason.RECONCILED,
 }
-"""Good news, and what only a running proxy can tell."""
+"""Good news, and what only the network or a running proxy can tell."""
 
 
 def test_every_reason_has_a_rule_or_is_no_finding() -> None:

@@ -50,6 +50,14 @@ class Upstream:
     first_bytes: list[bytes] = field(default_factory=list)
     reply: Callable[[Received], Reply] | None = None
 
+    async def has_received(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(20):
+            while True:
+                if len(self.requests) >= count:
+                    return
+                await asyncio.sleep(0.01)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -57,6 +65,8 @@ class Upstream:
                 pass
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
             pass
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             writer.close()
 

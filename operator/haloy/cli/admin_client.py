@@ -18,8 +18,8 @@ Admin = Annotated[
 DEFAULT_ADMIN = "127.0.0.1:9900"
 
 
-def ask(admin: str, path: str, query: list[tuple[str, str]] | None = None) -> Mapping[str, Any]:
-    """GET a view. Leaves with a message for a person when nobody answers or the view is refused."""
+def ask(admin: str, path: str, part: str, query: list[tuple[str, str]] | None = None) -> Mapping[str, Any]:
+    """GET a view, which must have `part`. Leaves with a message for a person when nobody answers or the view is refused."""
     url = f"http://{_reachable(admin)}{path}" + (f"?{urlencode(query)}" if query else "")
     try:
         # Never through a proxy from the environment: the admin port is this machine's own.
@@ -31,7 +31,7 @@ def ask(admin: str, path: str, query: list[tuple[str, str]] | None = None) -> Ma
     except (URLError, OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         fail(f"no haloy answers at {admin} ({reason}); is `haloy serve` running, or is --admin another port?")
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or part not in found:
         fail(f"what answers at {admin} is not haloy; is --admin another port?")
     return found
 

@@ -26,7 +26,7 @@ def name(item: Mapping[str, Any]) -> str:
 def route_table(status: Mapping[str, Any], urls: Mapping[str, str]) -> Table:
     """The Routes of `/v1/status` with their state; `urls` by Route name."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("ROUTE", "READY", "HOSTS", "BACKENDS", "URL", "MESSAGE"):
+    for heading in ("ROUTE", "READY", "HOSTS", "BACKENDS", *(["URL"] if urls else []), "MESSAGE"):
         table.add_column(heading, overflow="fold")
     for item in status["objects"]:
         if item["kind"] != "Route":
@@ -42,7 +42,7 @@ def route_table(status: Mapping[str, Any], urls: Mapping[str, str]) -> Table:
             Text(state, style=_STYLES.get(state, "")),
             Text(item["status"].get("hosts") or "*"),
             Text(item["status"].get("backends", "")),
-            Text(urls.get(name(item), "")),
+            *([Text(urls.get(name(item), ""))] if urls else []),
             Text(message),
         )
     return table

@@ -93,6 +93,8 @@ def _rule_of(rejection: Rejection, owner: ObjectRef | None) -> LintRule:
 
 def _of_report(report: Report, snapshot: Snapshot, places: Places) -> Iterator[LintFinding]:
     """One finding a field and reason: that a Secret is missing is said by ResolvedRefs and by CertificateReady."""
+    if owner_of_files(report.ref) != report.ref:
+        return  # the Route says it too, about the field
     said: set[tuple[Reason, str]] = set()
     rejected = [rejection.ref for rejection in snapshot.rejections if rejection.ref not in (None, *snapshot.objects)]
     for finding in report.findings:
@@ -125,11 +127,10 @@ def _is_consequence(finding: Finding, rejected: Collection[ObjectRef | None]) ->
 def _finding(
     rule: LintRule, severity: Severity, ref: ObjectRef, finding: Finding, snapshot: Snapshot, places: Places
 ) -> LintFinding:
-    owner = owner_of_files(ref)
     place = snapshot.places.get(ref)
     if place is not None:
-        place = places.of_field(place, owner, finding.field)
-    return LintFinding(rule, severity, place, owner, finding.field, finding.message)
+        place = places.of_field(place, ref, finding.field)
+    return LintFinding(rule, severity, place, ref, finding.field, finding.message)
 
 
 def _of_haproxy(

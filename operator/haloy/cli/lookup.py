@@ -1,37 +1,32 @@
 """One look at DNS, for verbs that run once."""
 
-import socket
+import asyncio
 from collections.abc import Collection, Mapping
-from threading import Thread
-from time import monotonic
 
 from haloy.api.snapshot import Resolution
+from haloy.clock import SystemClock
+from haloy.sources.dns import Resolver
+from haloy.sources.store import Store
 
-PATIENCE = 5.0
-"""Seconds for all names together."""
+PATIENCE = 6.0
+"""Seconds for all names together; one look-up gives up after 5."""
 
 
 def look_up(names: Collection[str]) -> Mapping[str, Resolution]:
-    """Ask the system's resolver for every name at once. A name without an answer in time has an error, and no address."""
-    answers: dict[str, Resolution] = {}
-
-    def ask(name: str) -> None:
-        answers[name] = _answer(name)
-
-    # Daemons, because a resolver that does not answer must not keep the command from ending.
-    threads = [Thread(target=ask, args=(name,), daemon=True) for name in sorted(set(names))]
-    for thread in threads:
-        thread.start()
-    deadline = monotonic() + PATIENCE
-    for thread in threads:
-        thread.join(max(0.0, deadline - monotonic()))
-    late = Resolution(error=f"no answer within {PATIENCE:g} s")
-    return {name: answers.get(name, late) for name in names}
+    """Ask as `haloy serve` does, once. A name without an answer in time has an error, and no address."""
+    return asyncio.run(_look_up(names)) if names else {}
 
 
-def _answer(name: str) -> Resolution:
+async def _look_up(names: Collection[str]) -> Mapping[str, Resolution]:
+    store = Store(SystemClock(), [])
+    resolver = Resolver(store)
+    resolver.want(names)
+    running = asyncio.create_task(resolver.run())
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        return Resolution(error=getattr(error, "strerror", None) or str(error))
-    return Resolution(tuple(sorted({str(address[0]) for _, _, _, _, address in found})))
+        await resolver.first_answers(PATIENCE)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    late = Resolution(error=f"no answer within {PATIENCE:g} s")
+    found = store.snapshot().resolutions
+    return {name: found.get(name, late) for name in names}

@@ -4,16 +4,26 @@ import json
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 import yaml
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
+
+
+def console() -> "Console":
+    """Standard output for tables: as wide as the terminal, and never folded in a file or a pipe."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=10_000)
 
 
 def epilog(*examples: str, codes: str = "") -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.completion import complete_ref
 from haloy.cli.options import Config
-from haloy.cli.output import Format, emit, epilog, fail
+from haloy.cli.output import Format, console, emit, epilog, fail
 from haloy.cli.status import Output
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test(
     pairs = _headers(header or [])
     if live:
         query = [("method", method), ("url", url), *(("header", f"{name}:{value}") for name, value in pairs)]
-        found: Mapping[str, Any] = ask(admin, "/v1/route-test", query)
+        found: Mapping[str, Any] = ask(admin, "/v1/route-test", "losers", query)
     else:
         _, translation = _translated(files, config)
         try:
@@ -68,7 +68,7 @@ def test(
         except ViewError as error:
             fail(str(error))
     if output is Format.TABLE:
-        _print_selection(Console(), found)
+        _print_selection(console(), found)
     else:
         emit(found, output)
     raise typer.Exit(0 if found["winner"] or found["redirect"] else 1)
@@ -84,22 +84,22 @@ def _headers(lines: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _print_selection(console: Console, found: Mapping[str, Any]) -> None:
+def _print_selection(out: Console, found: Mapping[str, Any]) -> None:
     winner = found["winner"]
-    console.print(Text(found["reason"]), soft_wrap=True)
+    out.print(Text(found["reason"]), soft_wrap=True)
     if winner:
         head = f"wins   {winner['route']} rule {winner['rule']} ({winner['match']})"
-        console.print(Text(head, style="green"), soft_wrap=True)
+        out.print(Text(head, style="green"), soft_wrap=True)
         for name in winner["filters"]:
-            console.print(Text(f"         filter {name}"), soft_wrap=True)
+            out.print(Text(f"         filter {name}"), soft_wrap=True)
         for target in winner["backends"]:
-            console.print(Text(f"         backend {target['backend']} weight {target['weight']}"), soft_wrap=True)
+            out.print(Text(f"         backend {target['backend']} weight {target['weight']}"), soft_wrap=True)
     losers = found["losers"]
     for loser in losers[:MOST_LOSERS]:
         text = f"loses  {loser['route']} rule {loser['rule']} ({loser['match']}): {loser['reason']}"
-        console.print(Text(text, style="dim"), soft_wrap=True)
+        out.print(Text(text, style="dim"), soft_wrap=True)
     if len(losers) > MOST_LOSERS:
-        console.print(Text(f"... and {len(losers) - MOST_LOSERS} more; -o json lists all"), soft_wrap=True)
+        out.print(Text(f"... and {len(losers) - MOST_LOSERS} more; -o json lists all"), soft_wrap=True)
 
 
 def _translated(
@@ -140,7 +140,7 @@ def explain(
     except ValueError as error:
         fail(str(error))
     if live:
-        found = ask(admin, f"/v1/explain/{quote(str(wanted))}")
+        found = ask(admin, f"/v1/explain/{quote(str(wanted))}", "text")
         _print_explanation(found["text"], found["status"])
         return
     from haloy.cli.lookup import look_up
@@ -155,14 +155,14 @@ def explain(
 
 
 def _print_explanation(text: str, status: Mapping[str, Any] | None) -> None:
-    console = Console()
-    console.print(Text(text), soft_wrap=True)
+    out = console()
+    out.print(Text(text), soft_wrap=True)
     if status is None:
         return
     for endpoint in status["status"].get("endpoints", []):
         where = f"{endpoint['address']}:{endpoint['port']}"
         line = f"endpoint {where} {endpoint['health']} ({endpoint['reason']}) since {endpoint['since']}"
-        console.print(Text(line), soft_wrap=True)
+        out.print(Text(line), soft_wrap=True)
     for found in status["status"]["conditions"]:
         line = f"{found['type']}={found['status']} ({found['reason']}) {found['message']}"
-        console.print(Text(line.rstrip()), soft_wrap=True)
+        out.print(Text(line.rstrip()), soft_wrap=True)

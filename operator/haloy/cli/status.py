@@ -10,7 +10,7 @@ from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.display import condition, name, problem_lines, route_table
-from haloy.cli.output import Format, emit, epilog
+from haloy.cli.output import Format, console, emit, epilog
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="table, json or yaml.")]
 
@@ -25,16 +25,16 @@ RELOADS_EPILOG = epilog("haloy reloads", "haloy reloads -o yaml")
 
 def status(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
     """Show the state of every object of the running haloy."""
-    found = ask(admin, "/v1/status")
+    found = ask(admin, "/v1/status", "objects")
     if output is Format.TABLE:
-        _print_tables(Console(), found)
+        _print_tables(console(), found)
     else:
         emit(found, output)
     raise typer.Exit(0 if found["ready"] else 1)
 
 
-def _print_tables(console: Console, found: Mapping[str, Any]) -> None:
-    console.print(route_table(found, {}))
+def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
+    out.print(route_table(found, {}))
     backends = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("BACKEND", "READY", "UP", "CHECK", "ENDPOINTS NOT HEALTHY"):
         backends.add_column(heading, overflow="fold")
@@ -54,17 +54,17 @@ def _print_tables(console: Console, found: Mapping[str, Any]) -> None:
                 for cell in (name(item), ready, columns.get("up", ""), columns.get("check", ""), ", ".join(bad))
             )
         )
-    console.print()
-    console.print(backends)
+    out.print()
+    out.print(backends)
     for line in problem_lines(found):
-        console.print(Text(line, style="red"), soft_wrap=True)
-    console.print()
-    console.print(Text(found["cycle"], style="dim"), soft_wrap=True)
+        out.print(Text(line, style="red"), soft_wrap=True)
+    out.print()
+    out.print(Text(found["cycle"], style="dim"), soft_wrap=True)
 
 
 def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
     """Show the last reloads of HAProxy and why each one was needed."""
-    found = ask(admin, "/v1/reloads")
+    found = ask(admin, "/v1/reloads", "reloads")
     if output is not Format.TABLE:
         emit(found, output)
         return
@@ -81,4 +81,4 @@ def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None
         for reason in record["reasons"] or [{"cause": "", "object": "", "detail": ""}]:
             table.add_row(*(Text(cell) for cell in (*first, reason["cause"], reason["object"], reason["detail"])))
             first = ["", "", "", ""]
-    Console().print(table)
+    console().print(table)

@@ -6,8 +6,10 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 
 from haloy.health.target import CheckImpossibleError, CheckResult, MonitorTarget
+from haloy.model.secret import SecretBytes
 
 _V1_UNKNOWN = b"PROXY UNKNOWN\r\n"
 _V2_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
@@ -67,7 +69,7 @@ async def connected(
 
 async def _start_tls(writer: asyncio.StreamWriter, target: MonitorTarget, alpn: Sequence[str]) -> None:
     try:
-        context = tls_context(target, alpn)
+        context = _context(target.ca, target.client_certificate, tuple(alpn))
         await writer.start_tls(context, server_hostname=target.server_name or target.address)
     except ssl.SSLCertVerificationError as error:
         raise failed("L6RSP", f"certificate not accepted: {error.verify_message}") from error
@@ -80,21 +82,23 @@ async def _start_tls(writer: asyncio.StreamWriter, target: MonitorTarget, alpn: 
         raise failed("L6RSP", f"the endpoint does not offer {alpn[0]} (ALPN)")
 
 
-def tls_context(target: MonitorTarget, alpn: Sequence[str]) -> ssl.SSLContext:
-    """The context for one target.
+@lru_cache(maxsize=256)
+def _context(ca: SecretBytes | None, client_certificate: SecretBytes | None, alpn: tuple[str, ...]) -> ssl.SSLContext:
+    """Kept, because reading the system's CAs takes tens of milliseconds; a change of those shows after a restart.
 
     Raises:
         ssl.SSLError: the CA bundle or the client certificate is not usable.
     """
-    context = ssl.create_default_context()
-    if target.ca is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=target.ca.reveal().decode("ascii", "ignore"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cadata=ca.reveal().decode("ascii", "ignore"))
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    if target.client_certificate is not None:
-        _load_client_certificate(context, target.client_certificate.reveal())
+    if client_certificate is not None:
+        _load_client_certificate(context, client_certificate.reveal())
     return context
 
 

@@ -82,6 +82,11 @@ class Applied:
     reload: tuple[ReloadReason, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def unchanged(self) -> bool:
+        """Nothing had to be done."""
+        return not self.commands and not self.reload
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

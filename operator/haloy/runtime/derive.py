@@ -4,10 +4,10 @@ import ipaddress
 from collections.abc import Iterable
 
 from haloy.api.snapshot import Snapshot
-from haloy.health.monitor import MonitorTarget
+from haloy.health.target import MonitorTarget
 from haloy.model.health import EndpointKey, GrpcCheck
 from haloy.model.listener import Fleet, Listener
-from haloy.model.model import Model
+from haloy.model.model import Delivery, Model
 from haloy.model.routing import VirtualHost
 
 
@@ -27,21 +27,33 @@ def _is_ip(address: str) -> bool:
     return True
 
 
-def grpc_targets(model: Model) -> list[MonitorTarget]:
+def grpc_targets(delivery: Delivery) -> list[MonitorTarget]:
     """The endpoints that HAProxy cannot check by itself: gRPC answers in trailers."""
-    return [
-        MonitorTarget(
-            EndpointKey(cluster.name, endpoint.key),
-            endpoint.address,
-            endpoint.port,
-            cluster.health_check,
-            tls=cluster.protocol.tls,
-            server_name=cluster.tls.server_name if cluster.tls else None,
-        )
-        for cluster in model.clusters
-        if cluster.health_check is not None and isinstance(cluster.health_check.kind, GrpcCheck)
-        for endpoint in cluster.endpoints
-    ]
+    model = delivery.model
+    digests = {bundle.name: bundle.digest for bundle in model.bundles}
+    pairs = {certificate.name: certificate.digest for certificate in model.certificates}
+    targets: list[MonitorTarget] = []
+    for cluster in model.clusters:
+        check, tls = cluster.health_check, cluster.tls
+        if check is None or not isinstance(check.kind, GrpcCheck):
+            continue
+        ca = delivery.materials[digests[tls.ca]].pem if tls and tls.ca else None
+        client = tls.client_certificate if tls else None
+        targets += [
+            MonitorTarget(
+                EndpointKey(cluster.name, endpoint.key),
+                endpoint.address,
+                endpoint.port,
+                check,
+                tls=cluster.protocol.tls,
+                server_name=(tls.server_name if tls else None) or endpoint.hostname,
+                ca=ca,
+                client_certificate=delivery.materials[pairs[client]].pem if client else None,
+                proxy_protocol=cluster.connections.proxy_protocol,
+            )
+            for endpoint in cluster.endpoints
+        ]
+    return targets
 
 
 def route_urls(model: Model) -> dict[str, str]:

@@ -16,9 +16,11 @@ from haloy.clock import SystemClock
 from haloy.health.agent import AgentServer
 from haloy.health.monitor import HealthMonitor
 from haloy.metrics import Metrics
+from haloy.model.health import EndpointKey
 from haloy.proxies.haproxy.binary import BinaryError
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.events import Died, Event, Started
+from haloy.proxies.haproxy.names import AGENT_TOKEN_LENGTH, agent_token
 from haloy.proxies.haproxy.process import RunDirectoryBusy, RunDirectoryError
 from haloy.proxies.haproxy.process import StartFailed as HaproxyStartFailed
 from haloy.proxies.haproxy.runtime_api import RuntimeUnavailable
@@ -88,12 +90,13 @@ class Server:
         self._first_cycle = asyncio.Event()
         self._store = Store(self._clock, [FilesSource.name])
         self._files = FilesSource(settings.directory, self._clock, settings.state_dir)
-        self._resolver = Resolver(self._store, self._clock)
+        self._resolver = Resolver(self._store)
         self._monitor = HealthMonitor(self._clock)
-        self._agent = AgentServer(self._monitor)
+        self._agent = AgentServer(self._monitor, _agent_token, AGENT_TOKEN_LENGTH)
         self._board = StatusBoard(self._clock)
         self._retained = Retained(settings.state_dir / "certificates")
         self._proxy: Haproxy | None = None
+        self._reconciler: Reconciler | None = None
         self._trouble = "HAProxy is starting"
 
     async def run(self) -> int:
@@ -118,6 +121,7 @@ class Server:
         reconciler = Reconciler(
             self._store, proxy, self._context, self._prepare, self._board, self._retained, self._metrics, self._clock
         )
+        self._reconciler = reconciler
         view = View(self._board, reconciler, lambda: proxy.reload_log.records(), lambda: self._trouble)
         admin = AdminServer(settings.admin, view, self._metrics, proxy.measure, self._refresh_gauges)
         drain = settings.drain_timeout / 1000
@@ -180,8 +184,9 @@ class Server:
     def _after_cycle(self, cycle: Cycle) -> None:
         if cycle.outcome is None:
             return
-        if self._board.model is not None:
-            self._monitor.set_targets(grpc_targets(self._board.model))
+        translation = self._reconciler.state.translation if self._reconciler else None
+        if translation is not None:
+            self._monitor.set_targets(grpc_targets(translation.delivery))
         self._first_cycle.set()
 
     async def _observe(self, proxy: Haproxy) -> None:
@@ -268,6 +273,10 @@ class Server:
         target = self._access_log()
         lines += [f"access log {target}"] if isinstance(target, Path) else []
         return lines
+
+
+def _agent_token(key: EndpointKey) -> str:
+    return agent_token(key.cluster, key.endpoint)
 
 
 def _hurry(task: "asyncio.Task[Any] | None", proxy: Haproxy | None) -> Callable[[], None]:

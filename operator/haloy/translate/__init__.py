@@ -1,6 +1,6 @@
 """Routes, Backends, HealthPolicies and Secrets → the Model, and what was found out about each of them."""
 
-from haloy.translate.certificates import read_retained
+from haloy.translate.certificates import read_retained, read_retained_bundle
 from haloy.translate.context import (
     Context,
     RetainedBundle,
@@ -19,6 +19,7 @@ __all__ = [
     "RetainedCertificate",
     "Translation",
     "read_retained",
+    "read_retained_bundle",
     "retained_bundles",
     "retained_certificates",
     "translate",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from haloy.api.conditions import Finding
+from haloy.api.conditions import Report
 from haloy.api.v1alpha1 import Backend
 from haloy.model.cluster import (
     Algorithm,
@@ -27,7 +27,7 @@ class ClusterUnit:
     """One Backend, translated. `cluster` None: it cannot be used, `unusable` says why as the end of a sentence."""
 
     cluster: Cluster | None
-    findings: tuple[Finding, ...] = ()
+    report: Report
     unusable: str | None = None
 
 
@@ -35,13 +35,15 @@ def translate_backend(backend: Backend, reads: Reads, default: HealthCheck) -> C
     """The Cluster of `backend`; all of it, whether a Route uses it or not, so that its health is known beforehand."""
     refused = reads.refused(backend.ref)
     if refused:
-        return ClusterUnit(None, refused_findings(refused), "is refused by the proxy, see its status")
+        report = Report(backend.ref, backend.generation, refused_findings(refused))
+        return ClusterUnit(None, report, "is refused by the proxy, see its status")
     endpoints, endpoint_findings = endpoints_of(backend, reads)
     check, check_findings = check_of(backend, reads, default)
     tls, tls_findings, usable = upstream_tls(backend, reads)
     findings = (*endpoint_findings, *check_findings, *tls_findings)
     if not usable:
-        return ClusterUnit(None, findings, "lacks a certificate that it needs, see its status")
+        report = Report(backend.ref, backend.generation, findings)
+        return ClusterUnit(None, report, "lacks a certificate that it needs, see its status")
     spec = backend.spec
     affinity = spec.session_affinity
     connections = spec.connections
@@ -62,7 +64,15 @@ def translate_backend(backend: Backend, reads: Reads, default: HealthCheck) -> C
         retry=Retry(spec.retry.attempts, tuple(sorted((RetryOn(item) for item in spec.retry.on), key=_position))),
         tls=tls,
     )
-    return ClusterUnit(cluster, findings)
+    shown = tls.client_certificate if tls is not None else None
+    report = Report(
+        backend.ref,
+        backend.generation,
+        findings,
+        clusters=(cluster.name,),
+        certificates=(shown,) if shown is not None else (),
+    )
+    return ClusterUnit(cluster, report)
 
 
 def _position(condition: RetryOn) -> int:

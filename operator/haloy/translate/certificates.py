@@ -178,6 +178,20 @@ def read_retained(name: str, pem: SecretBytes) -> RetainedCertificate:
     return RetainedCertificate(certificate, Material(pair.digest, pair.pem))
 
 
+def read_retained_bundle(name: str, pem: SecretBytes) -> RetainedBundle:
+    """CA certificates that an earlier run wrote down (the PEM of their Material), by name (`namespace/secret-name`).
+
+    Raises:
+        ValueError: `name` or the PEM is damaged.
+    """
+    namespace, _, secret_name = name.partition("/")
+    if not namespace or not secret_name:
+        raise ValueError(f"{name!r} is not NAMESPACE/SECRET")
+    bundle = read_ca_bundle(pem.reveal())
+    source = ObjectRef("Secret", namespace, secret_name)
+    return RetainedBundle(Bundle(name, bundle.digest, source), Material(bundle.digest, bundle.pem))
+
+
 def _covers_any(names: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return not wanted or any(covers(names, host) for host in wanted)
 

@@ -20,7 +20,7 @@ from haloy.translate.hosts import HostUnit, build_host, owner_of
 from haloy.translate.memo import Memo
 from haloy.translate.reads import Fact, Facts, Key, differences
 from haloy.translate.refused import by_object
-from haloy.translate.reports import policies_in_use, report_backend, report_policy, report_route, report_secret
+from haloy.translate.reports import policies_in_use, report_policy, report_route, report_secret
 from haloy.translate.routes import RouteFacts, RouteUnit, facts_of, seniority, translate_route
 from haloy.translate.upstream import ca_secret, client_secret
 
@@ -49,23 +49,29 @@ class _Cycle:
         self._provide(Fact.RESOLUTION, snapshot.resolutions)
         self._provide(Fact.LABELS, snapshot.namespaces)
         self._provide(Fact.REFUSED, by_object(context.excluded))
-        objects = [item for _, item in sorted(snapshot.objects.items())]
-        routes = [item for item in objects if isinstance(item, Route) and item.spec.proxy_class == context.proxy_class]
-        self._routes = sorted(routes, key=lambda route: seniority(route.ref, route.created))
-        self._backends = [item for item in objects if isinstance(item, Backend)]
-        self._policies = [item for item in objects if isinstance(item, HealthPolicy)]
-        self._secrets = [item for item in objects if isinstance(item, TlsSecret)]
-        self._route_facts = {route.ref: self._look_at(route) for route in self._routes}
+        refs = sorted(snapshot.objects, key=lambda ref: (ref.kind, ref.namespace, ref.name))
+        objects = [(ref, snapshot.objects[ref]) for ref in refs]
+        routes = [
+            (ref, item)
+            for ref, item in objects
+            if isinstance(item, Route) and item.spec.proxy_class == context.proxy_class
+        ]
+        self._refs = refs
+        self._routes = dict(sorted(routes, key=lambda pair: seniority(pair[0], pair[1].created)))
+        self._backends = {ref: item for ref, item in objects if isinstance(item, Backend)}
+        self._policies = {ref: item for ref, item in objects if isinstance(item, HealthPolicy)}
+        self._secrets = {ref: item for ref, item in objects if isinstance(item, TlsSecret)}
+        self._route_facts = {ref: self._look_at(ref, route) for ref, route in self._routes.items()}
 
     def run(self) -> Translation:
-        states = {secret.ref: self._examine(secret) for secret in self._secrets}
+        states = {ref: self._examine(ref, secret) for ref, secret in self._secrets.items()}
         self._choose(states)
-        clusters = {backend.ref: self._backend(backend) for backend in self._backends}
+        clusters = {ref: self._backend(ref, backend) for ref, backend in self._backends.items()}
         self._provide(
             Fact.UNUSABLE, {ref: unit.unusable for ref, unit in clusters.items() if unit.unusable is not None}
         )
         self._provide(Fact.REGEXES, self._regex_allowances())
-        routes = {route.ref: self._route(route) for route in self._routes}
+        routes = {ref: self._route(ref, route) for ref, route in self._routes.items()}
         hosts = self._hosts(routes)
         delivery = self._deliver(hosts, clusters)
         reports = self._report(delivery.model, states, clusters, routes, hosts)
@@ -76,13 +82,13 @@ class _Cycle:
         self._facts[fact] = answers
         self._changed.update(differences(fact, self._memo.facts.get(fact, {}), answers))
 
-    def _look_at(self, route: Route) -> RouteFacts:
+    def _look_at(self, ref: ObjectRef, route: Route) -> RouteFacts:
         table = self._memo.route_facts
-        return table.unit(route.ref, self._changed, (route,), self._facts, lambda _: facts_of(route))
+        return table.unit(ref, self._changed, (route,), self._facts, lambda _: facts_of(route))
 
-    def _examine(self, secret: TlsSecret) -> SecretState:
+    def _examine(self, ref: ObjectRef, secret: TlsSecret) -> SecretState:
         table = self._memo.secrets
-        return table.unit(secret.ref, self._changed, (secret,), self._facts, lambda _: examine(secret))
+        return table.unit(ref, self._changed, (secret,), self._facts, lambda _: examine(secret))
 
     def _choose(self, states: Mapping[ObjectRef, SecretState]) -> None:
         """A choice for every Secret that somebody names, whether it exists or not."""
@@ -90,13 +96,13 @@ class _Cycle:
         for facts in self._route_facts.values():
             if facts.certificate is not None:
                 wanted.setdefault(facts.certificate, set()).update(facts.hosts)
-        for secret in filter(None, map(client_secret, self._backends)):
+        for secret in filter(None, map(client_secret, self._backends.values())):
             wanted.setdefault(secret, set())
         self._provide(
             Fact.CERTIFICATE,
             {ref: self._choice(ref, states.get(ref), tuple(sorted(wanted[ref]))) for ref in sorted(wanted)},
         )
-        bundles = sorted(set(filter(None, map(ca_secret, self._backends))))
+        bundles = sorted(set(filter(None, map(ca_secret, self._backends.values()))))
         self._provide(Fact.BUNDLE, {ref: self._bundle(ref, states.get(ref)) for ref in bundles})
 
     def _choice(self, ref: ObjectRef, state: SecretState | None, hosts: tuple[str, ...]) -> Choice:
@@ -113,10 +119,10 @@ class _Cycle:
             ref, self._changed, (state, retained), self._facts, lambda _: choose_bundle(ref, state, retained)
         )
 
-    def _backend(self, backend: Backend) -> ClusterUnit:
+    def _backend(self, ref: ObjectRef, backend: Backend) -> ClusterUnit:
         default = self._context.default_check
         return self._memo.clusters.unit(
-            backend.ref,
+            ref,
             self._changed,
             (backend,),
             self._facts,
@@ -127,17 +133,17 @@ class _Cycle:
         """Who comes too late for the fleet's limit, and how many of its expressions still fit: senior Routes go first."""
         left = self._context.max_regexes
         short: dict[ObjectRef, int] = {}
-        for route in self._routes:
-            count = self._route_facts[route.ref].regexes
+        for ref, facts in self._route_facts.items():
+            count = facts.regexes
             if count > left:
-                short[route.ref] = left
+                short[ref] = left
             left = max(0, left - count)
         return short
 
-    def _route(self, route: Route) -> RouteUnit:
+    def _route(self, ref: ObjectRef, route: Route) -> RouteUnit:
         grants = self._context.require_grants
         return self._memo.routes.unit(
-            route.ref,
+            ref,
             self._changed,
             (route,),
             self._facts,
@@ -205,26 +211,28 @@ class _Cycle:
         routes: Mapping[ObjectRef, RouteUnit],
         hosts: Mapping[str, HostUnit],
     ) -> dict[ObjectRef, Report]:
-        """A Report for every object of the fleet, sorted by ref. Those of Routes are units; the others are cheap."""
+        """A Report for every object of the fleet, sorted by ref. Those of Routes and Backends belong to units; the others
+        are few and cheap."""
         refused = self._facts[Fact.REFUSED]
         choices = self._facts[Fact.CERTIFICATE]
         certificates = {certificate.name: certificate for certificate in model.certificates}
         in_use = policies_in_use(clusters)
-        found = [self._route_report(route, routes[route.ref], hosts) for route in self._routes]
-        found += [report_backend(backend, clusters[backend.ref]) for backend in self._backends]
-        found += [
-            report_policy(policy, refused.get(policy.ref, ()), tuple(in_use.get(policy.ref, ())))
-            for policy in self._policies
-        ]
-        found += [
-            report_secret(secret, states[secret.ref], choices.get(secret.ref), certificates) for secret in self._secrets
-        ]
-        return {report.ref: report for report in sorted(found, key=lambda report: report.ref)}
+        found = {ref: self._route_report(ref, route, routes[ref], hosts) for ref, route in self._routes.items()}
+        found |= {ref: unit.report for ref, unit in clusters.items()}
+        found |= {
+            ref: report_policy(policy, refused.get(ref, ()), tuple(in_use.get(ref, ())))
+            for ref, policy in self._policies.items()
+        }
+        found |= {
+            ref: report_secret(secret, states[ref], choices.get(ref), certificates)
+            for ref, secret in self._secrets.items()
+        }
+        return {ref: found[ref] for ref in self._refs if ref in found}
 
-    def _route_report(self, route: Route, unit: RouteUnit, hosts: Mapping[str, HostUnit]) -> Report:
+    def _route_report(self, ref: ObjectRef, route: Route, unit: RouteUnit, hosts: Mapping[str, HostUnit]) -> Report:
         units = tuple(hosts[host] for host in unit.hosts)
         return self._memo.reports.unit(
-            route.ref,
+            ref,
             self._changed,
             (unit, route.generation, *units),
             self._facts,

@@ -148,10 +148,13 @@ _BY_VALUE = (str, int, tuple, RetainedCertificate, RetainedBundle)
 
 
 def _same(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
-    """The same objects; small plain values may also be equal."""
-    return len(left) == len(right) and all(
-        one is other or (isinstance(one, _BY_VALUE) and one == other) for one, other in zip(left, right, strict=True)
-    )
+    """The same objects; small plain values may also be equal. A loop, since this is asked for every unit."""
+    if len(left) != len(right):
+        return False
+    for one, other in zip(left, right, strict=True):
+        if one is not other and not (isinstance(one, _BY_VALUE) and one == other):
+            return False
+    return True
 
 
 def differences(fact: Fact, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[Key]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
-from haloy.api.v1alpha1 import Backend, HealthPolicy, TlsSecret
+from haloy.api.v1alpha1 import HealthPolicy, TlsSecret
 from haloy.model.refs import ObjectRef
 from haloy.translate.backends import ClusterUnit
 from haloy.translate.certificates import Choice, SecretState, listed
@@ -57,18 +57,6 @@ def _empty(unit: RouteUnit) -> Finding:
     reason = partial[0].reason if partial else Reason.INVALID
     message = "No match of the Route is left, see PartiallyInvalid."
     return Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message)
-
-
-def report_backend(backend: Backend, unit: ClusterUnit) -> Report:
-    cluster = unit.cluster
-    client = cluster.tls.client_certificate if cluster is not None and cluster.tls is not None else None
-    return Report(
-        backend.ref,
-        backend.generation,
-        unit.findings,
-        clusters=(cluster.name,) if cluster is not None else (),
-        certificates=(client,) if client is not None else (),
-    )
 
 
 def report_policy(policy: HealthPolicy, complaints: Complaints, clusters: tuple[str, ...]) -> Report:

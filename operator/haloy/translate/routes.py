@@ -46,10 +46,10 @@ class RouteUnit:
     refused: bool = False
 
 
-def seniority(ref: ObjectRef, created: datetime | None) -> tuple[datetime, ObjectRef]:
+def seniority(ref: ObjectRef, created: datetime | None) -> tuple[datetime, str, str]:
     """Who goes first where two Routes want the same: the older, then by namespace and name. Without age (files): later
     than any with one, and by name among themselves. A total order, so that no order of arrival matters."""
-    return (created if created is not None else _NO_AGE), ref
+    return (created if created is not None else _NO_AGE), ref.namespace, ref.name
 
 
 def hosts_of(route: Route) -> tuple[str, ...]:

@@ -43,6 +43,11 @@ async def test_a_death_is_followed_by_a_start(tmp_path: Path, which: int) -> Non
         assert isinstance(await proxy.apply(changed), Applied)
         before = await pids(proxy)
         os.kill(before[which], signal.SIGKILL)
+
+        async def noticed() -> bool:
+            return proxy.deaths == 1
+
+        await eventually(noticed, "the death is noticed")
         await answers(http, str(two.port))
 
         async def observed() -> bool:
@@ -52,7 +57,6 @@ async def test_a_death_is_followed_by_a_start(tmp_path: Path, which: int) -> Non
                 return False
 
         await eventually(observed, "haloy knows the new process")
-        assert proxy.deaths == 1
         (died,) = [event for event in events if isinstance(event, Died)]
         assert "SIGKILL" in died.reason
         assert set(await pids(proxy)).isdisjoint(before)

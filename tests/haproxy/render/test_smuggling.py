@@ -1,7 +1,6 @@
 """Requests that two parsers might read differently: each is refused, or reaches the upstream as exactly one request."""
 
-import pytest
-
+from haloy.model.listener import ClientLimits
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 from tests.support.http_client import send
@@ -41,9 +40,9 @@ REFUSED = {
     "an authority as target": b"CONNECT a.b:80 HTTP/1.1\r\nHost: a.b:80\r\n\r\n",
     "an asterisk": b"OPTIONS * HTTP/1.1\r\n" + H + b"\r\n",
     "a target without a slash": b"GET foo HTTP/1.1\r\n" + H + b"\r\n",
-    "a major version": b"GET / HTTP/3.0\r\n" + H + b"\r\n",
 }
 ONCE = {
+    "a major version": b"GET / HTTP/3.0\r\n" + H + b"\r\n",
     "length and chunked": b"POST / HTTP/1.1\r\n"
     + H
     + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -57,11 +56,6 @@ ONCE = {
     "encoded slashes": b"GET /a%2f..%2fb HTTP/1.1\r\n" + H + b"\r\n",
     "dots that are no segment": b"GET /a..b/...?x=/../ HTTP/1.1\r\n" + H + b"\r\n",
 }
-
-
-@pytest.fixture(scope="module")
-def statuses() -> dict[str, int]:
-    return {}
 
 
 async def test_a_refused_request_never_reaches_the_upstream(serve: Serve) -> None:
@@ -100,11 +94,8 @@ def shop(port: int, up_port: int):  # type: ignore[no-untyped-def]
 
 
 async def test_a_body_beyond_the_limit_is_refused_unread(serve: Serve) -> None:
-    from haloy.model.listener import ClientLimits
-
     port = free_port()
     limited = fleet(port, limits=ClientLimits(max_body_size=10))
-    wanted = model(limited, [host("a.b", candidate(rule("all", "web/up")))], [cluster("web/up", 1)])
     async with upstream() as up:
         wanted = model(limited, [host("a.b", candidate(rule("all", "web/up")))], [cluster("web/up", up.port)])
         async with serve(wanted):

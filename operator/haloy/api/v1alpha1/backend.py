@@ -1,23 +1,21 @@
 """Backend: where traffic goes, and how."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from haloy.api.v1alpha1.allowedroutes import AllowedRoutes
 from haloy.api.v1alpha1.base import ApiModel, ApiObject, Name
 from haloy.api.v1alpha1.common import ExactHost, HeaderName, Port
 from haloy.api.v1alpha1.durations import Between
 from haloy.api.v1alpha1.host import is_ip, normalise_address
 from haloy.api.v1alpha1.lists import ListMap, ListSet
-from haloy.api.v1alpha1.patterns import HOST, LABEL, LABEL_KEY, LABEL_VALUE, TOKEN
+from haloy.api.v1alpha1.patterns import HOST, LABEL, TOKEN
 from haloy.api.v1alpha1.rule import Rule
 
 Address = Annotated[
     str, StringConstraints(min_length=1, max_length=260, pattern=HOST), AfterValidator(normalise_address)
 ]
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY)]
-LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE)]
 Protocol = Literal["http1", "h2", "h2c", "https"]
 Algorithm = Literal["RoundRobin", "LeastConnections", "Random", "SourceIP", "URI", "Header", "First"]
 RetryCondition = Literal[
@@ -152,88 +150,6 @@ class Retry(ApiModel):
         "500 to 504). Requests that are not idempotent are repeated after connectFailure only. Write the field's own "
         'name in quotes, "on": to kubectl\'s YAML a bare on means true.',
         examples=[["connectFailure", "503"]],
-    )
-
-
-class LabelRequirement(ApiModel):
-    """A condition on one label."""
-
-    key: LabelKey = Field(description="Name of the label.", examples=["team"])
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
-        description="In, NotIn, Exists or DoesNotExist.", examples=["In"]
-    )
-    values: Annotated[tuple[LabelValue, ...], Field(strict=False, max_length=16), ListSet()] = Field(
-        default=(), description="Values, exactly for In and NotIn.", examples=[["shop", "web"]]
-    )
-    RULES: ClassVar = (
-        Rule(
-            "values-with-operator",
-            "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-            "values are given exactly when operator is In or NotIn",
-            lambda item: (item.operator in ("In", "NotIn")) == bool(item.values),
-            field="values",
-        ),
-    )
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        match self.operator:
-            case "In":
-                return labels.get(self.key) in self.values
-            case "NotIn":
-                return labels.get(self.key) not in self.values
-            case "Exists":
-                return self.key in labels
-            case "DoesNotExist":
-                return self.key not in labels
-
-
-class LabelSelector(ApiModel):
-    """A selector as everywhere in Kubernetes: all conditions hold; without conditions it selects everything."""
-
-    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] = Field(
-        default={}, description="Labels and the values that they must have.", examples=[{"team": "shop"}]
-    )
-    match_expressions: Annotated[tuple[LabelRequirement, ...], Field(strict=False, max_length=16)] = Field(
-        default=(), description="Further conditions on labels.", examples=[[{"key": "team", "operator": "Exists"}]]
-    )
-
-    def selects(self, labels: Mapping[str, str]) -> bool:
-        exact = all(labels.get(key) == value for key, value in self.match_labels.items())
-        return exact and all(requirement.holds(labels) for requirement in self.match_expressions)
-
-
-class AllowedNamespaces(ApiModel):
-    """The namespaces whose Routes may refer to the Backend."""
-
-    from_: Literal["Same", "All", "Selector"] = Field(
-        default="Same",
-        alias="from",
-        description="Same: the Backend's own namespace only; All; Selector: those that selector selects.",
-        examples=["Selector"],
-    )
-    selector: LabelSelector | None = Field(
-        default=None,
-        description="Selects namespaces by their labels; exactly with from: Selector.",
-        examples=[{"matchLabels": {"team": "shop"}}],
-    )
-    RULES: ClassVar = (
-        Rule(
-            "selector-with-from",
-            "(self.from == 'Selector') == has(self.selector)",
-            "selector is given exactly when from is Selector",
-            lambda namespaces: (namespaces.from_ == "Selector") == (namespaces.selector is not None),
-            field="selector",
-        ),
-    )
-
-
-class AllowedRoutes(ApiModel):
-    """Who may refer to the Backend."""
-
-    namespaces: AllowedNamespaces = Field(
-        default=AllowedNamespaces(),
-        description="The namespaces whose Routes may refer to it.",
-        examples=[{"from": "All"}],
     )
 
 

@@ -99,6 +99,7 @@ class Haproxy:
             stats_socket=str(files.worker_socket),
             server_state=str(state_file.absolute()),
             max_connections=settings.max_connections,
+            access_log=settings.access_log is not None,
             peers=f"unix@{files.directory / 'peers.sock'}",
             agent=None if settings.agent_check is None else (settings.agent_check.address, settings.agent_check.port),
         )

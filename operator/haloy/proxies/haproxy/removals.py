@@ -1,6 +1,7 @@
 """Servers on their way out: deleted once idle, ended at the deadline."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 from haloy.clock import Clock
@@ -69,12 +70,13 @@ class Removals:
         deadline = self._clock.monotonic() + self._drain
         ended = False
         pause = _FIRST_RETRY
-        while True:
+        for turn in itertools.count():
             async with self._lock:
                 (answer,) = await self._api.attempt([servers_runtime.delete_command(*key)])
                 if not answer.failed or "No such server" in answer.text:
                     self._gone(key)
                     return
+                await self._api.attempt([servers_runtime.forget_connections_command(*key, turn)])
                 now = self._clock.monotonic()
                 if now >= deadline and not ended:
                     await self._api.attempt([servers_runtime.end_sessions_command(*key)])

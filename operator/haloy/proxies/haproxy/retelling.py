@@ -8,7 +8,7 @@ from haloy.proxies.haproxy.alerts import Alert, Severity
 
 _ROUTINE = re.compile(
     r"^(Proxy \S+ stopped \(cumulated|Former worker \(\d+\) exited with code 0|Server \S+/\S+ is |Server \S+/\S+ "
-    r"(remains|administratively)|Exiting Master process|All workers exited|Reexecuting Master|Reloading HAProxy|"
+    r"(remains|administratively)|\S+/\S+ changed its |Exiting Master process|All workers exited|Reexecuting Master|Reloading HAProxy|"
     r"Current worker \(\d+\) exited with code (0|143)\b)"
 )
 """What belongs to every reload and stop, and the health of servers, which is observed and reported anyway."""

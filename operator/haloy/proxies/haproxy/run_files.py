@@ -79,14 +79,16 @@ def run_dir(state: Path) -> Path:
     return wanted
 
 
-def open_log_target(target: Literal["stdout"] | Path) -> int:
+def open_log_target(target: Literal["stdout"] | Path | None) -> int:
     """A descriptor for HAProxy's standard output, where `log stdout` writes. The caller closes it.
 
     HAProxy makes it non-blocking, which is a property of the open file description: so standard output is opened
     anew, or haloy's own prints would begin to fail with EAGAIN. A regular file is shared instead, because a second
     description has a position of its own and the two would write over each other (non-blocking means nothing there). A
-    socket cannot be opened anew and is shared too. A file of its own is appended to, so a log rotation may truncate it.
+    socket cannot be opened anew and is shared too. A file of its own is appended to, so a log rotation may truncate it. None: nowhere.
     """
+    if target is None:
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     if target != "stdout":
         return os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     mode = os.fstat(1).st_mode

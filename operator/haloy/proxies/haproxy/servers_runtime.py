@@ -27,8 +27,13 @@ def add_commands(section: str, server: Server) -> list[Command]:
 
 
 def restore_commands(section: str, server: Server) -> list[Command]:
-    """Bring a server that is in maintenance back as if it were new."""
-    return [weight_command(section, server.name, server.weight), *_enable(section, server)]
+    """Bring a server that is in maintenance back as if it were new, from its own address (`forget_connections_command`)."""
+    name = _name(section, server.name)
+    return [
+        command("set", "server", name, "addr", server.address, "port", str(server.port)),
+        weight_command(section, server.name, server.weight),
+        *_enable(section, server),
+    ]
 
 
 def weight_command(section: str, server: str, weight: int) -> Command:
@@ -46,6 +51,12 @@ def maintenance_command(section: str, server: str) -> Command:
 
 def delete_command(section: str, server: str) -> Command:
     return command("del", "server", _name(section, server))
+
+
+def forget_connections_command(section: str, server: str, turn: int) -> Command:
+    """Close the idle connections of a server in maintenance: any one of them keeps it from being deleted, and HAProxy may
+    hold them for ever. Only a new address makes it let go, so each `turn` gives another one, where nobody listens."""
+    return command("set", "server", _name(section, server), "addr", "127.0.0.1", "port", str(1 + turn % 2))
 
 
 def end_sessions_command(section: str, server: str) -> Command:

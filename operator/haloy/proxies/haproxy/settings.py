@@ -22,5 +22,5 @@ class HaproxySettings:
     max_connections: int | None = None
     min_reload_interval: float = 5.0
     server_drain: float = 30.0
-    access_log: Literal["stdout"] | Path = "stdout"
+    access_log: Literal["stdout"] | Path | None = "stdout"
     agent_check: Bind | None = None

@@ -59,7 +59,7 @@ class Supervisor:
         generations: Generations,
         files: RunFiles,
         state_file: Path,
-        log: Literal["stdout"] | Path,
+        log: Literal["stdout"] | Path | None,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
         lock: asyncio.Lock,

@@ -218,10 +218,11 @@ class Transactions:
             if failure is not None:
                 refused = Refused(result.name, "read back", (Refusal(None, str(failure)),))
                 await self._go_back(before, former)
-        self._last_reload = self._clock.monotonic()
+        seconds = self._clock.monotonic() - began
         if reload:
+            self._last_reload = self._clock.monotonic()
             name = result.generation if isinstance(result, Refused) else result.name
-            event = Reloaded(name, reasons, self._last_reload - began, () if refused is None else refused.refusals)
+            event = Reloaded(name, reasons, seconds, () if refused is None else refused.refusals)
             self._reload_log.append(ReloadRecord.of(event, self._clock.now()))
             self._notify(event)
         await asyncio.to_thread(self._generations.prune)

@@ -1,0 +1,61 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from haloy.cli.configuration import Configuration, configuration
+from haloy.cli.offline import settings_for, translate_paths
+from haloy.cli.verdict import Complaint, verdict
+from haloy.model.refs import FieldRef, ObjectRef
+from haloy.proxies.haproxy.binary import find_binary
+from tests.cli.command import EXAMPLES, haloy
+
+
+@pytest.fixture
+def rendered(tmp_path: Path) -> Configuration:
+    paths = [EXAMPLES / "canary"]
+    _, translation = translate_paths(paths)
+    return configuration(translation.delivery, settings_for(paths, None), tmp_path)
+
+
+def changed(rendered: Configuration, old: bytes, new: bytes) -> Configuration:
+    files = {name: content.replace(old, new) for name, content in rendered.files.items()}
+    assert files != rendered.files
+    return replace(rendered, files=files)
+
+
+def test_a_good_configuration_is_not_complained_about(rendered: Configuration) -> None:
+    assert verdict(find_binary(None), rendered) == ()
+
+
+def test_a_complaint_is_traced_to_its_object_and_field(rendered: Configuration) -> None:
+    broken = changed(rendered, b"    cookie SHOP insert", b"    cookie SHOP nonsense")
+    complaints = verdict(find_binary(None), broken)
+    fields = {FieldRef(ObjectRef("Backend", "default", name), "spec.sessionAffinity") for name in ("shop", "shop-next")}
+    assert {complaint.source for complaint in complaints} == fields
+    assert all(complaint.fatal and "cookie" in complaint.message for complaint in complaints)
+
+
+def test_a_complaint_about_nobodys_line_is_told_all_the_same(rendered: Configuration) -> None:
+    (complaint,) = verdict(find_binary(None), changed(rendered, b"    spread-checks 5\n", b"    nonsense 5\n"))
+    assert complaint.source is None
+    assert complaint.fatal
+
+
+def test_a_binary_that_fails_without_a_word_is_a_complaint(rendered: Configuration, tmp_path: Path) -> None:
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.chmod(0o755)
+    expected = Complaint(None, "HAProxy refuses it without a word (exit code 3)", fatal=True)
+    assert verdict(silent, rendered) == (expected,)
+
+
+def test_an_haproxy_that_was_named_and_is_not_there_is_an_error() -> None:
+    outcome = haloy("lint", EXAMPLES / "canary", env={"HALOY_HAPROXY": "/does/not/exist"})
+    assert outcome.code == 2
+    assert "/does/not/exist is not an executable file" in outcome.err
+
+
+def test_haproxy_can_be_left_out() -> None:
+    outcome = haloy("lint", EXAMPLES / "canary", "--no-haproxy", env={"HALOY_HAPROXY": "/does/not/exist"})
+    assert (outcome.code, outcome.err) == (0, "")
