@@ -76,10 +76,18 @@ def _causes(applied: Applied) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An object that the proxy refused, in the version that it refused, and the proxy's words."""
+    """An object in the version that the proxy refused, and its words by field.
+
+    `before`: the version that was live and takes its place; None: the refused fields are left out.
+    """
 
     refused: Object
-    message: str
+    fields: Mapping[FieldRef, str]
+    before: Object | None
+
+    @property
+    def message(self) -> str:
+        return " ".join(f"{place.field}: the proxy refuses it: {words}" for place, words in self.fields.items())
 
 
 @dataclass(slots=True)
@@ -173,11 +181,10 @@ class Reconciler:
         objects = dict(snapshot.objects)
         excluded: dict[ObjectRef | FieldRef, str] = {}
         for ref, held in self.state.held.items():
-            before = self.state.live_objects.get(ref)
-            if before is None or before is held.refused:
-                excluded[ref] = held.message
+            if held.before is not None:
+                objects[ref] = held.before
             else:
-                objects[ref] = before
+                excluded |= held.fields
         if objects != snapshot.objects:
             snapshot = replace(snapshot, objects=objects)
         context = replace(
@@ -189,22 +196,26 @@ class Reconciler:
         return translate(snapshot, context, self._memo)
 
     def _hold(self, snapshot: Snapshot, failed: Failed) -> bool:
-        """Hold back the objects that the proxy named. False: it named none that is not held already."""
+        """Hold back what the proxy named. False: it named nothing that is not held back already."""
         found = False
         for refusal in failed.refusals:
-            ref = refusal.source.ref if refusal.source else None
-            refused = snapshot.objects.get(ref) if ref else None
-            if ref is None or refused is None or refusal.source is None:
+            source = refusal.source
+            refused = snapshot.objects.get(source.ref) if source else None
+            if source is None or refused is None:
                 continue
-            held = self.state.held.get(ref)
-            message = f"{refusal.source.field}: the proxy refuses it: {refusal.message}"
+            held = self.state.held.get(source.ref)
             if held is None:
-                self.state.held[ref] = Held(refused, message)
-                found = True
-            elif self.state.live_objects.get(ref) not in (None, refused):
-                # Its earlier version is refused as well: leave the object out altogether.
-                self.state.live_objects = {key: item for key, item in self.state.live_objects.items() if key != ref}
-                found = True
+                before = self.state.live_objects.get(source.ref)
+                held = Held(refused, {source: refusal.message}, before if before is not refused else None)
+            elif held.before is not None:
+                # The version that was live is refused as well: from now on only fields are left out.
+                held = replace(held, before=None)
+            elif source not in held.fields:
+                held = replace(held, fields={**held.fields, source: refusal.message})
+            else:
+                continue
+            self.state.held[source.ref] = held
+            found = True
         return found
 
     def _release(self, snapshot: Snapshot) -> None:

@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         given = {name: value for name, value in flags.items() if value is not None}
         path = config or (Path(os.environ["HALOY_CONFIG"]) if os.environ.get("HALOY_CONFIG") else None)
         try:
-            return cls(**given, **{_FILE: _read_file(path)})
+            return cls(**{**given, _FILE: _read_file(path)})
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(problem, cls) for problem in error.errors())) from None
 

@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from haloy.admin.server import AdminServer
 from haloy.admin.views import View
 from haloy.cli.offline import context_of, settings_for, translate_paths
-from haloy.clock import SystemClock
+from haloy.clock import Clock, SystemClock
 from haloy.metrics import Metrics
+from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
 from haloy.model.listener import Bind
+from haloy.model.model import Model
 from haloy.proxies.base import ReloadCause, ReloadReason, ReloadRecord
 from haloy.proxies.haproxy.driver import Haproxy, HaproxySettings
 from haloy.reconciler import Reconciler
@@ -18,9 +21,10 @@ from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.status.desired import Programming
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 RELOADS = (
-    ReloadRecord("2026-01-01T00:00:00Z", "000001", True, 0.25, (ReloadReason(ReloadCause.START, None, "first start"),)),
-    ReloadRecord("2026-01-01T00:01:00Z", "000002", False, 0.5, (), alert="no room"),
+    ReloadRecord(AT, (ReloadReason(ReloadCause.START, None, "first start"),), "000001", True, 0.25),
+    ReloadRecord(AT, (), "000002", False, 0.5, alert="no room"),
 )
 
 
@@ -34,6 +38,7 @@ async def admin_port(paths: list[Path], state: Path, *, live: bool = True) -> As
     generations = {ref: item.generation for ref, item in snapshot.objects.items()} if live else {}
     programming = Programming(live=generations, proxies=(1, 1))
     board.translated(translation.reports, snapshot.rejections, translation.delivery.model, programming)
+    board.observed([_observation(translation.delivery.model, clock)])
     proxy = Haproxy(HaproxySettings(state=state, fleet=settings.fleet))
     reconciler = Reconciler(
         Store(clock, []), proxy, lambda: context_of(settings), _nothing, board, Retained(state), Metrics(), clock
@@ -46,6 +51,18 @@ async def admin_port(paths: list[Path], state: Path, *, live: bool = True) -> As
         yield str(bind)
     finally:
         await server.stop()
+
+
+def _observation(model: Model, clock: Clock) -> Observation:
+    """All endpoints are healthy, but for those on port 9003."""
+    down = EndpointHealth(Health.UNHEALTHY, "L4CON", clock.now())
+    up = EndpointHealth(Health.HEALTHY, "L7OK/200", clock.now())
+    endpoints = {
+        EndpointKey(cluster.name, endpoint.key): down if endpoint.port == 9003 else up
+        for cluster in model.clusters
+        for endpoint in cluster.endpoints
+    }
+    return Observation(clock.now(), "revision", endpoints)
 
 
 async def _nothing(_: object) -> None:

@@ -26,6 +26,14 @@ async def test_status_lists_routes_and_backends(tmp_path: Path) -> None:
     ]
 
 
+async def test_status_names_the_endpoints_that_are_not_healthy(tmp_path: Path) -> None:
+    async with admin_port(QUICKSTART, tmp_path) as admin:
+        shown = (await ask(admin, "status")).out
+    (line,) = [line for line in shown.splitlines() if "L4CON" in line and "1/2" in line]
+    assert line.split()[:3] == ["default/shop", "True", "1/2"]
+    assert line.endswith("127.0.0.1:9003 Unhealthy (L4CON)")
+
+
 async def test_status_exits_with_1_while_something_is_not_ready(tmp_path: Path) -> None:
     async with admin_port(QUICKSTART, tmp_path, live=False) as admin:
         assert (await ask(admin, "status")).code == 1
@@ -71,7 +79,8 @@ async def test_explain_asks_with_live(tmp_path: Path) -> None:
         outcome = await ask(admin, "explain", "backend/default/shop", "--live")
         missing = await ask(admin, "explain", "backend/default/none", "--live")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "endpoint 127.0.0.1:9001 Unknown" in outcome.out
+    assert "endpoint 127.0.0.1:9001 Healthy (L7OK/200)" in outcome.out
+    assert "endpoint 127.0.0.1:9003 Unhealthy (L4CON)" in outcome.out
     assert "Programmed=True" in outcome.out
     assert missing.code == 1
     assert "there is no backend/default/none" in missing.err

@@ -9,6 +9,7 @@ from haloy.cli.verdict import Complaint, verdict
 from haloy.model.refs import FieldRef, ObjectRef
 from haloy.proxies.haproxy.binary import find_binary
 from tests.cli.command import EXAMPLES, haloy
+from tests.cli.manifests import backend, route, write
 
 
 @pytest.fixture
@@ -59,3 +60,15 @@ def test_an_haproxy_that_was_named_and_is_not_there_is_an_error() -> None:
 def test_haproxy_can_be_left_out() -> None:
     outcome = haloy("lint", EXAMPLES / "canary", "--no-haproxy", env={"HALOY_HAPROXY": "/does/not/exist"})
     assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_what_only_haproxy_finds_is_reported_at_the_field(tmp_path: Path) -> None:
+    """The expression is a valid one, but too large for HAProxy's engine once its repetitions are unrolled."""
+    match = f"{{path: {{type: RegularExpression, value: '/{'(ab|c|d|e|f){1000}' * 27}'}}}}"
+    rules = f"rules:\n- backendRefs: [{{name: shop}}]\n- matches:\n  - {match}\n  backendRefs: [{{name: shop}}]"
+    write(tmp_path / "a.yaml", backend("shop"), route("shop", rules))
+    outcome = haloy("lint", "a.yaml", cwd=tmp_path)
+    assert outcome.code == 1
+    assert outcome.out.startswith("a.yaml:13:7: error HLY0601 route/default/shop: HAProxy says: ")
+    assert outcome.out.count("HLY0601") == 1
+    assert haloy("lint", "a.yaml", "--no-haproxy", cwd=tmp_path).code == 0

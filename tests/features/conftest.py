@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def upstreams() -> Iterator[Callable[[str], Echo]]:
             return running[name]
 
         yield get
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """For requests that are to be under way at once."""
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
 
 
 def _end(product: Product) -> None:

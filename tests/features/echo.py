@@ -1,6 +1,7 @@
 """Upstreams of the feature tests: real HTTP servers on loopback that say who they are and what they received."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ from typing import Any
 
 @dataclass
 class Echo:
-    """One upstream. `health` is the status of /healthz, `status` that of every other answer; `seen` what arrived, in order."""
+    """One upstream. `health` is the status of /healthz, `status` that of every other answer; `seen` what arrived, in order.
+
+    While `gate` is closed, answers wait (not those of /healthz); `seen` counts them already.
+    """
 
     name: str
     port: int = 0
@@ -19,6 +23,10 @@ class Echo:
     status: int = 200
     seen: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     @property
     def endpoint(self) -> str:
@@ -29,6 +37,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no news: health checks do."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -45,12 +58,14 @@ def echo(name: str, port: int = 0) -> Iterator[Echo]:
                 "upstream": name,
                 "method": self.command,
                 "path": self.path,
-                "headers": {key.lower(): value for key, value in self.headers.items()},
+                "headers": {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers},
                 "header_names": [key for key, _ in self.headers.items()],
                 "body": self.rfile.read(length).decode("latin-1"),
             }
             check = self.path.partition("?")[0] == "/healthz"
             (upstream.checks if check else upstream.seen).append(record)
+            if not check:
+                upstream.gate.wait(30)
             body = json.dumps(record).encode()
             self.send_response(upstream.health if check else upstream.status)
             self.send_header("content-type", "application/json")

@@ -80,7 +80,7 @@ def test_tcp_checks_and_bodies(checked: Product, upstreams: Callable[[str], Echo
 
 
 def test_the_check_is_the_one_that_was_asked_for(checked: Product, upstreams: Callable[[str], Echo]) -> None:
-    spec = "http: {path: '/healthz?x=%[env(PATH)]', method: HEAD, host: checked.example, headers: [{name: x-check, value: 'a b%'}]}\ninterval: 1s\ntimeout: 500ms"
+    spec = "http: {path: '/healthz?x=%25', method: HEAD, host: checked.example, headers: [{name: x-check, value: 'a b%'}]}\ninterval: 1s\ntimeout: 500ms"
     checked.write("shaped-policy.yaml", policy("shaped", spec))
     checked.write("shaped.yaml", backend("shaped", upstreams("shaped").endpoint, extra="healthPolicy: shaped"))
     seen = eventually(lambda: upstreams("shaped").checks[-1:], bool)[0]

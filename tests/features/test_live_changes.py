@@ -48,8 +48,7 @@ def test_weights_change_without_a_reload(base: Product, upstreams: Callable[[str
     base.write("live.yaml", weighted(0, 100))
     eventually(lambda: set(shares(base, "live.test", 20)), lambda found: found == {"b"})
     base.write("live.yaml", weighted(150, 50))
-    found = eventually(lambda: shares(base, "live.test", 80), lambda counts: set(counts) == {"a", "b"})
-    assert 50 <= found["a"] <= 70
+    eventually(lambda: shares(base, "live.test", 80), lambda counts: 55 <= counts["a"] <= 65, "three of four")
     assert base.reload_count() == before
 
 
@@ -85,7 +84,7 @@ def test_a_structural_change_reloads_and_says_why(base: Product, upstreams: Call
     before = base.reload_count()
     base.write("new.yaml", backend("new", upstreams("c").endpoint) + route("new", "hosts: [new.test]\nrules: [{backendRefs: [{name: new}]}]"))
     base.wait_answer("new.test", "/", lambda answer: answer.upstream == "c")
-    assert base.reload_count() == before + 1
+    eventually(base.reload_count, lambda count: count == before + 1)
     assert '"backend-added"' in base.view("/v1/reloads")
     assert "backend/default/new" in base.view("/v1/reloads")
 

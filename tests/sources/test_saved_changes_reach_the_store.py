@@ -162,7 +162,7 @@ async def test_what_is_called_a_manifest_and_is_none_does_no_harm(tmp_path: Path
         assert names(await running.synced()) == ["route/default/one"]
 
 
-async def test_resync_reads_what_was_not_announced(tmp_path: Path) -> None:
+async def test_resync_without_a_change_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(route("one"))
     async with serving(tmp_path) as running:
         snapshot = await running.synced()

@@ -25,7 +25,7 @@ def values(text: str) -> list[object]:
         ("a: &x [*x]\n", 1, 8, "refers to no anchor before it"),
         ("a: !!python/object/apply:os.system [x]\n", 1, 4, "is not allowed; leave it out"),
         ("a: !!binary x\n", 1, 4, "is not allowed"),
-        ("a: !!int x\n", 1, 4, "is not what its tag !!int says"),
+        ("a: !!int x\n", 1, 4, "the value is not what its tag !!int says"),
         ("a:\n\tb: 1\n", 2, 1, "indented with a tab"),
         ("a: b: c\n", 1, 5, "put the text in quotes"),
         ("a: 'x\nb: 1", 2, 5, "unexpected end of stream"),

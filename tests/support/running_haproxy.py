@@ -68,13 +68,13 @@ def write_files(directory: Path, artifacts: Artifacts, pem: Mapping[str, bytes] 
 def check(binary: Path, conf: Path, environment: Mapping[str, str] | None = None) -> str:
     """What `haproxy -c` complains about, warnings included; empty: nothing."""
     done = subprocess.run(
-        [str(binary), "-c", "-q", "-f", str(conf)],
+        [str(binary), "-c", "-f", str(conf)],
         capture_output=True,
         text=True,
         env=dict(environment or {}),
         check=False,
     )
-    told = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "[NOTICE]" not in line)
+    told = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "[NOTICE]" not in line and line != "Configuration file is valid")
     return told if done.returncode == 0 else told or f"exit status {done.returncode}"
 
 

@@ -70,6 +70,9 @@ class Snapshot:
         return tuple(item for _, item in sorted(self.objects.items()) if isinstance(item, Backend))
 
 
+FILES_SUFFIX = ".tls-files"
+
+
 def secret_of_files(route: ObjectRef) -> ObjectRef:
     """The ref under which a source stores, as a TlsSecret, what a Route's `tls.crtFile` and `tls.keyFile` hold."""
-    return ObjectRef("Secret", route.namespace, f"{route.name}.tls-files")
+    return ObjectRef("Secret", route.namespace, route.name + FILES_SUFFIX)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
-from haloy.api.snapshot import Place, Rejection, Snapshot
+from haloy.api.snapshot import Place, Rejection, Snapshot, secret_of_files
 from haloy.api.v1alpha1 import Route
+from haloy.cli.configuration import configuration
 from haloy.cli.lint import (
     BY_REASON,
     INVALID,
@@ -23,7 +24,10 @@ from haloy.cli.lint import (
 )
 from haloy.cli.offline import context_of, owner_of_files, placeholders, read_paths, settings_for, with_addresses
 from haloy.cli.places import Places, leading_field
-from haloy.model.refs import ObjectRef
+from haloy.cli.verdict import Complaint, verdict
+from haloy.model.refs import FieldRef, ObjectRef
+from haloy.proxies.haproxy.binary import BinaryError, find_binary, inspect
+from haloy.proxies.haproxy.tokens import UnsafeValueError
 from haloy.settings import Settings
 from haloy.translate import Translation, translate
 
@@ -98,7 +102,11 @@ def _of_report(report: Report, snapshot: Snapshot, places: Places) -> Iterator[L
     said: set[tuple[Reason, str]] = set()
     rejected = [rejection.ref for rejection in snapshot.rejections if rejection.ref not in (None, *snapshot.objects)]
     for finding in report.findings:
-        if is_good(finding) or (finding.reason, finding.field) in said or _is_consequence(finding, rejected):
+        if (
+            is_good(finding)
+            or (finding.reason, finding.field) in said
+            or _is_consequence(report.ref, finding, rejected)
+        ):
             continue
         said.add((finding.reason, finding.field))
         yield _finding(BY_REASON[finding.reason], severity_of(finding), report.ref, finding, snapshot, places)
@@ -117,11 +125,13 @@ def severity_of(finding: Finding) -> Severity:
     return Severity.WARNING if finding.type is ConditionType.PARTIALLY_INVALID else BY_REASON[finding.reason].severity
 
 
-def _is_consequence(finding: Finding, rejected: Collection[ObjectRef | None]) -> bool:
+def _is_consequence(route: ObjectRef, finding: Finding, rejected: Collection[ObjectRef | None]) -> bool:
     """Whether what is missing was written and is reported already as wrong."""
-    return finding.reason in _CONSEQUENCES and any(
-        f"{ref.kind} {ref.key} " in finding.message for ref in rejected if ref is not None
-    )
+    if finding.reason not in _CONSEQUENCES:
+        return False
+    if finding.field.startswith("spec.tls") and secret_of_files(route) in rejected:
+        return True
+    return any(f"{ref.kind} {ref.key} " in finding.message for ref in rejected if ref is not None)
 
 
 def _finding(
@@ -137,11 +147,6 @@ def _of_haproxy(
     translation: Translation, settings: Settings, snapshot: Snapshot, places: Places
 ) -> tuple[list[LintFinding], str]:
     """HAProxy's complaints, and why it was not asked, if it was not."""
-    from haloy.cli.configuration import configuration
-    from haloy.cli.verdict import verdict
-    from haloy.proxies.haproxy.binary import BinaryError, find_binary, inspect
-    from haloy.proxies.haproxy.tokens import UnsafeValueError
-
     try:
         binary = find_binary(settings.haproxy)
         asyncio.run(inspect(binary))
@@ -154,14 +159,26 @@ def _of_haproxy(
         return [LintFinding(PROXY_REFUSED, PROXY_REFUSED.severity, None, None, "", str(error))], ""
     except (OSError, subprocess.TimeoutExpired) as error:
         return [], f"HAProxy itself was not asked: {error}"
-    found = []
+    return [_of_complaint(complaint, snapshot, places) for complaint in _first_of_each(complaints)], ""
+
+
+def _first_of_each(complaints: Iterable[Complaint]) -> Iterator[Complaint]:
+    """What HAProxy says about a field after its first complaint mostly follows from that."""
+    blamed: set[FieldRef] = set()
     for complaint in complaints:
-        rule = PROXY_REFUSED if complaint.fatal else PROXY_WARNED
-        source = complaint.source
-        place = snapshot.places.get(source.ref) if source is not None else None
-        if source is not None and place is not None:
-            place = places.of_field(place, owner_of_files(source.ref), source.field)
-        owner = owner_of_files(source.ref) if source is not None else None
-        field = source.field if source is not None else ""
-        found.append(LintFinding(rule, rule.severity, place, owner, field, f"HAProxy says: {complaint.message}"))
-    return found, ""
+        if complaint.source is None or complaint.source not in blamed:
+            yield complaint
+        if complaint.source is not None:
+            blamed.add(complaint.source)
+
+
+def _of_complaint(complaint: Complaint, snapshot: Snapshot, places: Places) -> LintFinding:
+    rule = PROXY_REFUSED if complaint.fatal else PROXY_WARNED
+    message = f"HAProxy says: {complaint.message}"
+    if complaint.source is None:
+        return LintFinding(rule, rule.severity, None, None, "", message)
+    owner, field = owner_of_files(complaint.source.ref), complaint.source.field
+    place = snapshot.places.get(complaint.source.ref)
+    if place is not None:
+        place = places.of_field(place, owner, field)
+    return LintFinding(rule, rule.severity, place, owner, field, message)

@@ -12,7 +12,7 @@ import typer
 
 from haloy.api.conditions import Reason
 from haloy.cli.options import Config
-from haloy.cli.output import epilog, fail
+from haloy.cli.output import epilog, fail, printable, warn
 from haloy.model.refs import ObjectRef
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class LintFinding:
     def __str__(self) -> str:
         head = f"{self.place}: " if self.place is not None else ""
         about = f"{self.ref}: " if self.ref is not None else ""
-        said = self.message.replace("\n", "\n    ")
-        return f"{head}{self.severity} {self.rule.id} {about}{said}"
+        first, *rest = self.message.splitlines() or [""]
+        line = printable(f"{head}{self.severity} {self.rule.id} {about}{first}")
+        return "\n    ".join([line, *map(printable, rest)])
 
     def to_json(self) -> dict[str, object]:
         place = self.place
@@ -171,7 +172,7 @@ def lint(
 
             _print_json(sarif(found.findings))
     if found.note:
-        typer.echo(f"haloy: {found.note}", err=True)
+        warn(found.note)
     raise typer.Exit(1 if found.findings else 0)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from haloy.api.snapshot import Place, Rejection, Resolution, Snapshot
 from haloy.api.v1alpha1 import Backend
 from haloy.api.v1alpha1.host import is_ip
+from haloy.cli.output import printable
 from haloy.clock import SystemClock
 from haloy.model.refs import ObjectRef
 from haloy.settings import Settings
@@ -96,7 +97,9 @@ def placeholders(names: Collection[str]) -> Mapping[str, Resolution]:
 
 def rejection_lines(snapshot: Snapshot) -> list[str]:
     """One line for each file or object that is left out, for those who asked for something else than lint."""
-    return [f"left out: {rejection.place}: {rejection.problems[0]}" for rejection in snapshot.rejections]
+    return [
+        f"left out: {printable(str(rejection.place))}: {rejection.problems[0]}" for rejection in snapshot.rejections
+    ]
 
 
 @cache
@@ -121,16 +124,16 @@ def _read(path: Path) -> Reading:
         return _read_directory(path)
     try:
         if path.exists() and not path.is_file():
-            raise PathError(f"{path} is neither a file nor a directory")
+            raise PathError(f"{printable(str(path))} is neither a file nor a directory")
         data = path.read_bytes()
     except OSError as error:
-        raise PathError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise PathError(f"{printable(str(path))} cannot be read: {error.strerror or error}") from None
     return _read_one(str(path), data, path.parent)
 
 
 def _read_directory(path: Path) -> Reading:
     if not os.access(path, os.R_OK | os.X_OK):
-        raise PathError(f"{path} cannot be read: Permission denied")
+        raise PathError(f"{printable(str(path))} cannot be read: Permission denied")
     reading = Directory(path.absolute(), SystemClock(), {}).read().reading
     return replace(
         reading,

@@ -32,10 +32,20 @@ def epilog(*examples: str, codes: str = "") -> str:
     return "\n\n".join([*head, "Examples:", *(f"- {example}" for example in examples)])
 
 
+def printable(text: str) -> str:
+    """Text that may hold anything (a file's name, HAProxy quoting a file) as one line that a terminal may show."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def warn(message: str) -> None:
+    """Tell a person on standard error."""
+    for line in message.splitlines() or ["failed"]:
+        typer.echo(f"haloy: {printable(line)}", err=True)
+
+
 def fail(message: str, code: int = 2) -> NoReturn:
     """Print an error for a person and leave."""
-    for line in message.splitlines() or ["failed"]:
-        typer.echo(f"haloy: {line}", err=True)
+    warn(message)
     raise typer.Exit(code)
 
 

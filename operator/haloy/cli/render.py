@@ -8,7 +8,7 @@ import typer
 
 from haloy.cli.completion import complete_ref
 from haloy.cli.options import Config
-from haloy.cli.output import epilog, fail
+from haloy.cli.output import epilog, fail, warn
 
 if TYPE_CHECKING:
     from haloy.cli.configuration import Configuration
@@ -86,7 +86,7 @@ def render(
         *(_unresolved(name, words) for name, words in _failed(snapshot.resolutions)),
     ]
     for line in left_out:
-        typer.echo(f"haloy: {line}", err=True)
+        warn(line)
     raise typer.Exit(1 if left_out else 0)
 
 

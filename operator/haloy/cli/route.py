@@ -12,7 +12,7 @@ from rich.text import Text
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.completion import complete_ref
 from haloy.cli.options import Config
-from haloy.cli.output import Format, console, emit, epilog, fail
+from haloy.cli.output import Format, console, emit, epilog, fail, warn
 from haloy.cli.status import Output
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _translated(
     except (PathError, SettingsError) as error:
         fail(str(error))
     for line in rejection_lines(snapshot):
-        typer.echo(f"haloy: {line}", err=True)
+        warn(line)
     return snapshot, translation
 
 

@@ -1,5 +1,6 @@
 """Findings as SARIF 2.1.0 (OASIS), which code-scanning services and editors read."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -59,4 +60,4 @@ def _location(finding: LintFinding) -> dict[str, object]:
 def _uri(file: str) -> str:
     """A URI reference (RFC 3986): relative to where lint was run, or absolute for files elsewhere."""
     path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path))

@@ -73,12 +73,12 @@ def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None
         table.add_column(heading, overflow="fold")
     for record in found["reloads"]:
         first = [
-            record["time"],
+            record["at"][:19],
             str(record["generation"]),
             "ok" if record["success"] else f"failed: {record['alert']}",
             f"{record['seconds']:.2f}",
         ]
-        for reason in record["reasons"] or [{"cause": "", "object": "", "detail": ""}]:
-            table.add_row(*(Text(cell) for cell in (*first, reason["cause"], reason["object"], reason["detail"])))
+        for reason in record["reasons"] or [{"cause": "", "source": None, "detail": ""}]:
+            table.add_row(*(Text(cell) for cell in (*first, reason["cause"], reason["source"] or "", reason["detail"])))
             first = ["", "", "", ""]
     console().print(table)

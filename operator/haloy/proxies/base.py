@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -41,24 +42,27 @@ class ReloadReason:
 
 @dataclass(frozen=True, slots=True)
 class ReloadRecord:
-    """One reload as it is remembered. `at` is RFC 3339; `generation` the configuration's number; `alert` the first
-    complaint of one that failed."""
+    """One attempt to reload, as it is remembered. `alert`: the proxy's first complaint when it failed, else empty."""
 
-    at: str
-    generation: int
+    at: datetime
+    reasons: tuple[ReloadReason, ...]
+    generation: str
     success: bool
     seconds: float
-    reasons: tuple[ReloadReason, ...]
     alert: str = ""
 
     def to_json(self) -> dict[str, object]:
         return {
-            "time": self.at,
+            "at": self.at.isoformat(),
             "generation": self.generation,
             "success": self.success,
-            "seconds": self.seconds,
+            "seconds": round(self.seconds, 3),
             "reasons": [
-                {"cause": reason.cause.value, "object": str(reason.source or ""), "detail": reason.detail}
+                {
+                    "cause": reason.cause.value,
+                    "source": None if reason.source is None else str(reason.source),
+                    "detail": reason.detail,
+                }
                 for reason in self.reasons
             ],
             "alert": self.alert,

@@ -122,7 +122,7 @@ class Server:
             self._store, proxy, self._context, self._prepare, self._board, self._retained, self._metrics, self._clock
         )
         self._reconciler = reconciler
-        view = View(self._board, reconciler, lambda: proxy.reload_log.records(), lambda: self._trouble)
+        view = View(self._board, reconciler, proxy.reload_log.read, lambda: self._trouble)
         admin = AdminServer(settings.admin, view, self._metrics, proxy.measure, self._refresh_gauges)
         drain = settings.drain_timeout / 1000
         try:

@@ -56,8 +56,12 @@ class Directory:
         self._unsaved: set[str] = set()
         self._present: frozenset[str] = frozenset()
 
-    def read(self, unlinked: Collection[str] = ()) -> DirectoryReading:
-        """The directory as it is. `unlinked`: absolute paths whose deletion was announced since they were last there."""
+    def read(self, unlinked: Collection[str] = (), *, everything: bool = False) -> DirectoryReading:
+        """The directory as it is. `unlinked`: absolute paths whose deletion was announced since they were last there.
+        `everything`: also the files that do not look changed."""
+        if everything:
+            for file in self._files.values():
+                file.signature = None
         tree = walk(self._root)
         for path, signature in tree.files.items():
             self._update(path, signature, tree)

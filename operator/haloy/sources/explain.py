@@ -34,7 +34,7 @@ def explain(document: Any, path: str, problems: tuple[Problem, ...], places: Map
     for number, (problem, place) in enumerate(zip(problems, written, strict=True)):
         text = str(problem)
         exact = places.get(_join(path, problem.field))
-        if exact is not None and number < _MOST_HINTS:
+        if exact is not None and problem.value and number < _MOST_HINTS:  # Without a value it may be secret.
             text += _unquoted(document, problem, exact)
         texts.append(text if place is None or place.line == first.line else f"{text} (line {place.line})")
     return Explained(tuple(texts), first.line, first.column)

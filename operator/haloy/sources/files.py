@@ -42,9 +42,11 @@ class FilesSource:
         self._unsaved: dict[str, Objects | None] = {}
         self._save_now = asyncio.Event()
         self._delivered = False
+        self._everything = False
 
     def resync(self) -> None:
-        """Look at everything now (SIGHUP)."""
+        """Read everything now (SIGHUP), also what does not look changed."""
+        self._everything = True
         self._watch.restart()
         self._wake.set()
 
@@ -61,7 +63,8 @@ class FilesSource:
     async def _read(self, directory: Directory, store: Store) -> None:
         while True:
             self._wake.clear()
-            found = await asyncio.to_thread(directory.read, frozenset(self._unlinked))
+            everything, self._everything = self._everything, False
+            found = await asyncio.to_thread(directory.read, frozenset(self._unlinked), everything=everything)
             self._unlinked = {path for path in self._unlinked if identity_of(path) is None}
             self._names = found.names
             self._watch.set(found.directories)

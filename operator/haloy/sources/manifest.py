@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from haloy.api.load import InvalidObject, load_object, ref_of
@@ -20,10 +20,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReadObject:
-    """A valid object, the document it was read from, and where."""
+    """A valid object, the document it was read from (which may hold keys, so it is not shown), and where."""
 
     item: Object
-    document: dict[str, Any]
+    document: dict[str, Any] = field(repr=False)
     place: Place
 
 
@@ -39,7 +39,7 @@ class Manifest:
 class _Part:
     """A document, or an item of a List: `path` is where it stands in the document with number `index`."""
 
-    value: Any
+    value: Any = field(repr=False)
     index: int
     path: str
     place: Place

@@ -48,10 +48,10 @@ class Written:
 class Document:
     """One document that is not empty. `places` by path (`spec.rules[0].name`; "" is the document)."""
 
-    value: Any
+    value: Any = field(repr=False)
     line: int
     column: int
-    places: dict[str, Written] = field(default_factory=dict, compare=False)
+    places: dict[str, Written] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read_yaml(data: bytes, *, with_places: bool = False) -> tuple[Document, ...]:
@@ -211,7 +211,7 @@ class _Composer:
             return typed(event.value) if event.implicit[0] else event.value
         value = event.value if tag == "str" else typed(event.value)
         if type(value).__name__ not in _TYPES.get(tag, ()):
-            raise _at(event, f"{_short(event.value)} is not what its tag !!{tag} says")
+            raise _at(event, f"the value is not what its tag !!{tag} says")
         return float(value) if tag == "float" else value
 
     def _remember(self, event: Any, path: str) -> None:

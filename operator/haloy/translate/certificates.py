@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from haloy.api.conditions import Reason
+from haloy.api.snapshot import FILES_SUFFIX
 from haloy.api.v1alpha1 import TlsSecret
 from haloy.model.model import Bundle, Certificate, Material
 from haloy.model.refs import ObjectRef
@@ -61,6 +62,11 @@ class BundleChoice:
     bundle: Bundle | None = None
     material: Material | None = None
     problem: tuple[Reason, str] | None = None
+
+
+def called(secret: ObjectRef) -> str:
+    """The name for messages; what a source made of two files has none that the user would know."""
+    return "the pair of files" if secret.name.endswith(FILES_SUFFIX) else f"Secret {secret.key}"
 
 
 def day(moment: datetime) -> str:
@@ -124,7 +130,7 @@ def choose(
                 pair.names,
                 expiring=pair.not_after - now < EXPIRY_NOTICE,
             )
-        problem = Reason.CERTIFICATE_HOST_MISMATCH, f"Secret {secret.key} {_wrong_names(pair.names, wanted)}"
+        problem = Reason.CERTIFICATE_HOST_MISMATCH, f"{called(secret)} {_wrong_names(pair.names, wanted)}"
     if retained is None:
         return Choice(secret, problem=problem)
     return Choice(secret, retained.certificate, retained.material, _names_of(retained), problem)
@@ -155,12 +161,12 @@ def choose_bundle(secret: ObjectRef, state: SecretState | None, retained: Retain
 
 def _problem(secret: ObjectRef, state: SecretState | None, now: datetime) -> tuple[Reason, str] | None:
     if state is None:
-        return Reason.SECRET_NOT_FOUND, f"Secret {secret.key} does not exist; create it, or correct the name"
+        return Reason.SECRET_NOT_FOUND, f"{called(secret)} does not exist; create it, or correct the name"
     if state.key_pair is None:
         words = state.key_pair_problem or "tls.crt and tls.key are absent; add them"
-        return Reason.CERTIFICATE_INVALID, f"Secret {secret.key}: {words}"
+        return Reason.CERTIFICATE_INVALID, f"{called(secret)}: {words}"
     expiry = validity(state.key_pair, now)
-    return (expiry[0], f"Secret {secret.key}: the certificate {expiry[1]}") if expiry is not None else None
+    return (expiry[0], f"{called(secret)}: the certificate {expiry[1]}") if expiry is not None else None
 
 
 def read_retained(name: str, pem: SecretBytes) -> RetainedCertificate:

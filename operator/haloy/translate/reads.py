@@ -108,10 +108,13 @@ class Table(Generic[Name, Value]):
     def __init__(self) -> None:
         self._last: dict[Name, _Unit[Value]] = {}
         self._now: dict[Name, _Unit[Value]] = {}
+        self.computed = 0
+        """How many units of the present cycle were not simply taken over."""
 
     def begin(self, *, forget: bool) -> None:
         """A new cycle. `forget`: compute everything again (old values are still kept where they are equal)."""
         self._now = {}
+        self.computed = 0
         if forget:
             self._last = {name: _Unit((object(),), unit.seen, unit.value) for name, unit in self._last.items()}
 
@@ -126,6 +129,7 @@ class Table(Generic[Name, Value]):
         if last is not None and _same(last.inputs, inputs) and last.seen.isdisjoint(changed):
             self._now[name] = last
             return last.value
+        self.computed += 1
         reads = Reads(facts)
         value = compute(reads)
         if last is not None:
@@ -148,13 +152,10 @@ _BY_VALUE = (str, int, tuple, RetainedCertificate, RetainedBundle)
 
 
 def _same(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
-    """The same objects; small plain values may also be equal. A loop, since this is asked for every unit."""
-    if len(left) != len(right):
-        return False
-    for one, other in zip(left, right, strict=True):
-        if one is not other and not (isinstance(one, _BY_VALUE) and one == other):
-            return False
-    return True
+    """The same objects; small plain values may also be equal."""
+    return len(left) == len(right) and all(
+        one is other or (isinstance(one, _BY_VALUE) and one == other) for one, other in zip(left, right, strict=True)
+    )
 
 
 def differences(fact: Fact, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[Key]:

@@ -65,4 +65,4 @@ def _existing(reads: Reads, target: ObjectRef) -> str:
         return f"; namespace {target.namespace} has no {target.kind}"
     meant = did_you_mean(target.name, names)
     hint = f" (did you mean {meant}?)" if meant is not None else ""
-    return f"; in namespace {target.namespace} there are {listed(names)}{hint}"
+    return f"; existing in namespace {target.namespace}: {listed(names)}{hint}"

@@ -9,7 +9,7 @@ from haloy.api.v1alpha1 import Route
 from haloy.api.v1alpha1.route import Tls
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import HostTls, Hsts
-from haloy.translate.certificates import Choice, day, listed
+from haloy.translate.certificates import Choice, called, day, listed
 from haloy.translate.pem import covers
 from haloy.translate.reads import Reads
 from haloy.translate.references import resolve_ref
@@ -50,9 +50,10 @@ def translate_tls(route: Route, hosts: tuple[str, ...], reads: Reads) -> RouteTl
     used = (served,) if served is not None and len(uncovered) < len(hosts) else ()
     path = "spec.tls.secretName" if tls.secret_name is not None else "spec.tls.crtFile"
     findings = [_certificate_ready(choice, uncovered, path)]
-    found = resolve_ref(reads, route.ref, path, secret, require_grants=True, consequence=f"{_capital(choice.served)}.")
-    if isinstance(found, Finding):
-        findings.insert(0, found)
+    if tls.secret_name is not None:
+        consequence = f"{choice.served[:1].upper()}{choice.served[1:]}."
+        found = resolve_ref(reads, route.ref, path, secret, require_grants=True, consequence=consequence)
+        findings += [found] if isinstance(found, Finding) else []
     return RouteTls(by_host, used, tuple(findings))
 
 
@@ -90,22 +91,18 @@ def _certificate_ready(choice: Choice, uncovered: tuple[str, ...], path: str) ->
         return _ready(ConditionStatus.FALSE, reason, message, path)
     certificate = choice.certificate
     if certificate is None:
-        message = f"{path}: Secret {choice.secret.key} has not been read; {choice.served}."
+        message = f"{path}: {called(choice.secret)} has not been read; {choice.served}."
         return _ready(ConditionStatus.FALSE, Reason.SECRET_NOT_FOUND, message, path)
     if uncovered:
         message = (
-            f"{path}: the certificate in Secret {choice.secret.key} is for {listed(choice.names) or 'no host'}, "
+            f"{path}: the certificate in {called(choice.secret)} is for {listed(choice.names) or 'no host'}, "
             f"not for {listed(uncovered)}, served with the self-signed certificate instead; "
             "have a certificate issued that names every host, or remove the host."
         )
         return _ready(ConditionStatus.FALSE, Reason.CERTIFICATE_HOST_MISMATCH, message, path)
     until = day(certificate.not_after)
     if choice.expiring:
-        message = f"{path}: the certificate in Secret {choice.secret.key} expires on {until}; renew it."
+        message = f"{path}: the certificate in {called(choice.secret)} expires on {until}; renew it."
         return _ready(ConditionStatus.TRUE, Reason.CERTIFICATE_EXPIRING, message, path)
-    message = f"The certificate in Secret {choice.secret.key} is served, valid until {until}."
+    message = f"The certificate in {called(choice.secret)} is served, valid until {until}."
     return _ready(ConditionStatus.TRUE, Reason.CERTIFICATE_SERVED, message, path)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

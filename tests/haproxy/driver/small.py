@@ -15,10 +15,10 @@ from haloy.proxies.haproxy.events import Event
 from haloy.proxies.haproxy.generations import Generations
 from haloy.proxies.haproxy.process import RunFiles
 from haloy.proxies.haproxy.reload_log import ReloadLog
+from haloy.proxies.haproxy.reloading import Target
 from haloy.proxies.haproxy.running import CRT_LIST
 from haloy.proxies.haproxy.runtime_api import RuntimeApi
 from haloy.proxies.haproxy.supervisor import Supervisor
-from haloy.proxies.haproxy.reloading import Target
 from haloy.proxies.haproxy.transaction import Transactions
 
 FALLBACK = "certs/fallback.pem"

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Section, Server
 from haloy.proxies.haproxy.plan import plan
-from haloy.proxies.haproxy.running import Running, sections
+from haloy.proxies.haproxy.running import Running, after, sections
+from haloy.proxies.haproxy.steps import RemoveServer
 from tests.haproxy.driver.values import cluster, line, perform, server, take, wanted
 
 members = st.lists(
@@ -51,20 +52,20 @@ def artifacts(draw: st.DrawFn) -> Artifacts:
 
 
 @given(artifacts(), st.lists(st.integers(5, 6).map(server), unique_by=lambda member: member.id), artifacts())
-def test_the_steps_lead_there(before: Artifacts, leaving: list[Server], after: Artifacts) -> None:
+def test_the_steps_lead_there(before: Artifacts, leaving: list[Server], goal: Artifacts) -> None:
     first = next(iter(sections(before)))
     running = Running(before, {(first, member.name): member for member in leaving})
-    result = perform(running, plan(running, after, {}), after)
-    assert normal(result.artifacts) == normal(after)
+    result = perform(running, plan(running, goal, {}), goal)
+    assert normal(result.artifacts) == normal(goal)
     assert not result.leaving
-    assert not plan(result, after, {}).steps
+    assert not plan(result, goal, {}).steps
 
 
 @given(artifacts(), artifacts())
-def test_no_step_leaves_an_entry_without_its_target(before: Artifacts, after: Artifacts) -> None:
+def test_no_step_leaves_an_entry_without_its_target(before: Artifacts, goal: Artifacts) -> None:
     running = Running(before)
-    for step in plan(running, after, {}).steps:
-        running = take(running, step, after)
+    for step in plan(running, goal, {}).steps:
+        running = take(running, step, goal)
         maps = running.artifacts.maps
         assert set(maps["maps/paths.map"].values()) <= maps["maps/rules.map"].keys()
         assert {held.path for held in running.artifacts.certificates} <= running.artifacts.pem_files.keys()
@@ -79,3 +80,14 @@ def normal(value: Artifacts) -> object:
         value.pem_files,
         frozenset(value.certificates),
     )
+
+
+@given(artifacts(), artifacts())
+def test_what_is_said_to_run_afterwards_is_what_the_steps_did(before: Artifacts, goal: Artifacts) -> None:
+    running = Running(before)
+    made = plan(running, goal, {})
+    if made.reload is None:
+        said = after(running, goal, made.steps)
+        gone = {(step.section, step.server) for step in made.steps if isinstance(step, RemoveServer)}
+        assert normal(said.artifacts) == normal(perform(running, made, goal).artifacts)
+        assert set(said.leaving) == gone

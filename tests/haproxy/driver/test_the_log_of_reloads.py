@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from haloy.model.refs import ObjectRef
-from haloy.proxies.base import ReloadCause, ReloadReason
-from haloy.proxies.haproxy.reload_log import KEPT, ReloadLog, ReloadRecord
+from haloy.proxies.base import ReloadCause, ReloadReason, ReloadRecord
+from haloy.proxies.haproxy.reload_log import KEPT, ReloadLog
 
 RECORD = ReloadRecord(
     datetime(2026, 1, 1, tzinfo=UTC),

@@ -116,7 +116,9 @@ async def test_grpc_asks_haloys_own_checker(serve: Serve) -> None:
                     await asyncio.sleep(0.02)
             verdict = b"down\n"
             await state(running, "DOWN")
+            assert (await get(port, "a.b")).status == 503
             verdict = b"up\n"
-            await state(running, "UP")
+            await state(running, "no check")  # how HAProxy calls a server that is up and asks an agent only
+            assert (await get(port, "a.b")).status == 200
     server.close()
     assert set(asked) == {agent_token("web/up", f"127.0.0.1:{up.port}")}

@@ -70,6 +70,7 @@ async def test_a_cookie_binds_a_client_even_to_an_endpoint_that_drains(serve: Se
     cookie = fresh.one("set-cookie") or ""
     assert cookie.startswith(f"SRV={cookie_value('web/up', f'127.0.0.1:{b.port}')}")
     assert "HttpOnly" in cookie
+    assert "Max-Age=3600" in cookie
     assert (old.body, old.all("set-cookie")) == (b"a", [])
     assert a.requests[0].one("cookie") is None
 

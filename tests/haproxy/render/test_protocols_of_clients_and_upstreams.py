@@ -22,7 +22,7 @@ EVERYTHING = [host("a.b", candidate(rule("all", "web/up")))]
 
 
 def h2_headers(path: str, *more: tuple[str, str], scheme: str = "https") -> Fields:
-    return [(":method", "POST"), (":path", path), (":scheme", scheme), (":authority", "A.b:443"), *more]
+    return [(":method", "POST"), (":path", path), (":scheme", scheme), (":authority", "A.b:8443"), *more]
 
 
 async def test_an_http2_client_is_routed_like_any_other(serve: Serve) -> None:
@@ -40,7 +40,7 @@ async def test_an_http2_client_is_routed_like_any_other(serve: Serve) -> None:
     assert (answer.status, answer.body) == (200, b"up")
     request = up.requests[0]
     assert (request.method, request.target, request.body) == ("POST", "/x?y=1", b"body")
-    assert request.one("host") == "A.b:443"
+    assert request.one("host") == "A.b:8443"
     assert request.one("x-forwarded-for") == "127.0.0.1"
     assert request.one("x_forwarded_for") is None
     assert refused.status == 400
@@ -64,7 +64,13 @@ async def test_grpc_passes_with_its_trailers(serve: Serve) -> None:
 
 async def test_a_websocket_stays_open_both_ways(serve: Serve) -> None:
     port = free_port()
-    accepted = Reply(101, (("Upgrade", "websocket"), ("Connection", "Upgrade")), upgrade=True)
+    # Key and answer are the example of RFC 6455, section 1.3.
+    headers = (
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    )
+    accepted = Reply(101, headers, upgrade=True)
     async with upstream("ws", reply=lambda request: accepted) as up:
         limits = fleet(port, response_timeout=200, tunnel_timeout=60_000)
         async with serve(model(limits, EVERYTHING, [cluster("web/up", up.port)])), asyncio.timeout(DEADLINE):

@@ -1,13 +1,18 @@
 """Active checks, as far as they belong to a section: kind, request and expectation. The rhythm stands on each server."""
 
 from collections.abc import Iterable
+from string import punctuation
 from typing import assert_never
+from urllib.parse import quote
 
 from haloy.model.cluster import Cluster
 from haloy.model.health import GrpcCheck, HealthCheck, HttpCheck, TcpCheck
 from haloy.proxies.haproxy import tokens
 from haloy.proxies.haproxy.blocks import Block, at
 from haloy.proxies.haproxy.tokens import Token
+
+_VISIBLE = punctuation
+"""Of a check's target only blanks and what is not ASCII are percent-encoded: they would end the request line early."""
 
 _ADDRESS = "%[srv_name,regsub(" + tokens.argument("^(.*:.*):([0-9]+)$") + "," + tokens.argument("[\\1]:\\2") + ")]"
 """The server's address and port as a Host: its name, with brackets put back around an IPv6 address."""
@@ -36,7 +41,7 @@ def _http(check: HealthCheck, http: HttpCheck, cluster: Cluster) -> Iterable[Tok
     host = http.host or (given["host"].value if "host" in given else None) or (cluster.tls and cluster.tls.server_name)
     yield tokens.keyword("option httpchk")
     parts = [tokens.keyword("http-check send meth"), tokens.http_token(http.method), tokens.keyword("uri")]
-    parts += [tokens.word(http.path), tokens.keyword("ver HTTP/1.1 hdr Host")]
+    parts += [tokens.word(quote(http.path, safe=_VISIBLE)), tokens.keyword("ver HTTP/1.1 hdr Host")]
     parts += [tokens.literal(host) if host else tokens.log_format(_ADDRESS)]
     for name, header in given.items():
         if name != "host":
@@ -44,5 +49,5 @@ def _http(check: HealthCheck, http: HttpCheck, cluster: Cluster) -> Iterable[Tok
     yield tokens.join(*parts)
     ranges = ",".join(f"{low}" if low == high else f"{low}-{high}" for low, high in http.statuses)
     yield tokens.join(tokens.keyword("http-check expect status"), tokens.word(ranges))
-    if http.expected_body is not None:
+    if http.expected_body:
         yield tokens.join(tokens.keyword("http-check expect string"), tokens.word(http.expected_body))

@@ -92,7 +92,7 @@ def _affinity(cluster: Cluster) -> Iterable[Token]:
     parts.append(tokens.keyword("insert indirect nocache httponly"))
     if cluster.affinity.max_age is not None:
         seconds = max(1, cluster.affinity.max_age // 1000)
-        parts += [tokens.keyword("maxlife"), Token(f"{seconds}s")]
+        parts += [tokens.keyword("attr"), tokens.word(f"Max-Age={seconds}")]
     yield tokens.join(*parts)
 
 

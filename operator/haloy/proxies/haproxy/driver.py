@@ -32,7 +32,7 @@ from haloy.proxies.haproxy.render import config_files, render
 from haloy.proxies.haproxy.retelling import retold
 from haloy.proxies.haproxy.running import sections, servers
 from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
-from haloy.proxies.haproxy.settings import HaproxySettings
+from haloy.proxies.haproxy.settings import HaproxySettings, possible_connections
 from haloy.proxies.haproxy.source_map import source_map
 from haloy.proxies.haproxy.supervisor import Supervisor
 from haloy.proxies.haproxy.tokens import UnsafeValueError
@@ -98,7 +98,7 @@ class Haproxy:
         self._options = HaproxyOptions(
             stats_socket=str(files.worker_socket),
             server_state=str(state_file.absolute()),
-            max_connections=settings.max_connections,
+            max_connections=settings.max_connections or possible_connections(),
             access_log=settings.access_log is not None,
             peers=f"unix@{files.directory / 'peers.sock'}",
             agent=None if settings.agent_check is None else (settings.agent_check.address, settings.agent_check.port),

@@ -143,7 +143,7 @@ def _servers(known: Artifacts, live: Live) -> tuple[dict[str, Section], dict[Ser
     held = {
         name: replace(
             wanted[name],
-            servers=tuple(sorted(found, key=lambda server: order[name].get(server.name, len(order[name])))),  # noqa: B023
+            servers=tuple(sorted(found, key=lambda server: order[name].get(server.name, len(order[name])))),
         )
         for name, found in members.items()
     }

@@ -53,8 +53,8 @@ REDIRECT_HOST = "<"
 """To https on the host that the client asked for."""
 
 
-_NEVER_IN_A_PATH = re.compile(r"[\x00-\x20\x7f?]|#(?!\Z)")
-"""HAProxy answers 400 to a path with one of these, so such a key could never be met (and would not be one word)."""
+_NEVER_IN_A_PATH = re.compile(r"[^!-~]|\?|#(?!\Z)")
+"""HAProxy answers 400 to a path with one of these, so such a key could never be met (and might not be one word)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class HostEntries:
 def host_entries(vhost: VirtualHost) -> HostEntries:
     """Path keys: a prefix is `<id><path>/`, an exact path `<id><path>/#`, and a request asks for `<id><path>/#`, longest
     first. `#` cannot occur in a request's path, so prefixes match by segments and exact paths win."""
+    tokens.host(vhost.host)
+    tokens.host(vhost.redirect_host or vhost.host)
     flat = flatten(vhost)
     host = names.virtual_host_id(vhost)
     chains: dict[str, Chain] = {}
@@ -161,7 +163,7 @@ def map_text(entries: Mapping[str, str]) -> bytes:
     """
     lines = []
     for key, value in entries.items():
-        if not key or any(character.isspace() for character in key) or key.startswith("#"):
+        if not key or " " in key or key.startswith("#"):
             raise tokens.UnsafeValueError(f"{key!r} cannot be the key of a map")
         tokens.word(key)
         tokens.word(value)

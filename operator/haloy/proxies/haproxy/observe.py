@@ -1,8 +1,10 @@
 """The level of every endpoint, from `show servers state` each time and `show stat` only where words are wanted."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
 from haloy.proxies.haproxy import names
@@ -19,20 +21,27 @@ _STATUS = (
     "L7RSP", "L57DATA", "L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK",
 )  # fmt: skip
 """HAProxy's enum healthcheck_status by number (include/haproxy/check-t.h, 2.8)."""
+_L7STS = _STATUS.index("L7STS")
 _NO_RESULT = frozenset({"UNK", "INI", "START"})
+_TOLD = re.compile(r"via agent : (?P<word>up|down)(?: \((?P<words>.*)\))?", re.DOTALL)
+"""`last_agt` of `show stat` after an answer that decided; `agent_desc` knows no words of the agent's own."""
 _MANY = 50
-"""Servers in need of words beyond which one `show stat` of all is cheaper than one for each."""
+"""Servers in need of words beyond which one `show stat` of all is cheaper than one for each; also how many whose words may
+have changed, with nothing else to show it (503 to 500), are asked about again each time."""
 
-_STATE_FIELDS = slice(5, 13)
+_FIELDS = 11
+"""Fields of a line that are cut apart: up to `srv_check_status`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was known of one server: the fields of its line that decide, and what they meant."""
+    """What was known of one server. `fields`: of its line, those that decide: operational state, administrative state,
+    check status. `words_at`: when `show stat` was last asked about it, None: there is no need."""
 
-    fields: tuple[str, ...]
+    key: EndpointKey
+    fields: tuple[str, str, str]
     health: EndpointHealth
-    final: bool
+    words_at: float | None
 
 
 class Observer:
@@ -51,62 +60,70 @@ class Observer:
         ValueError for an unknown shape.
         """
         text = (await api.run(["show servers state"]))[0]
-        changed: dict[ServerKey, ServerState] = {}
+        lines: dict[ServerKey, str] = {}
         seen: dict[ServerKey, Seen] = {}
-        for line in text.splitlines()[2:]:
-            fields = line.split()
-            if len(fields) < 19:
+        doubtful: list[tuple[float, ServerKey]] = []
+        for line in text.split("\n")[2:]:
+            fields = line.split(" ", _FIELDS)
+            if len(fields) <= _FIELDS:
                 continue
             key = fields[1], fields[3]
             if key not in servers or int(fields[6]) & MAINTENANCE:
                 continue
-            decisive = (fields[5], fields[6], fields[10], fields[14])
             known = self._seen.get(key)
-            if known is not None and known.fields == decisive and known.final:
-                seen[key] = known
-            else:
-                changed[key] = parse(f"1\n{line}")[0]
+            if known is None or known.fields != (fields[5], fields[6], fields[10]):
+                lines[key] = line
+                continue
+            seen[key] = known
+            if known.words_at is not None:
+                first = 0.0 if known.health.health is Health.UNKNOWN else known.words_at
+                doubtful.append((first, key))
+                lines[key] = line
+        unknown = sum(not asked for asked, _ in doubtful)
+        again = {key for _, key in nsmallest(_MANY + unknown, doubtful)}
+        changed = {key: parse(f"1\n{line}")[0] for key, line in lines.items() if key not in seen or key in again}
         words = await _words(api, [state for key, state in changed.items() if _wants_words(servers[key], state)])
         for key, state in changed.items():
             seen[key] = self._judge(servers[key], state, words.get(key), self._seen.get(key), at)
         self._seen, self._at = seen, at
-        endpoints = {_endpoint(key, servers[key]): one.health for key, one in seen.items()}
-        return Observation(at, revision, endpoints), text
+        return Observation(at, revision, {one.key: one.health for one in seen.values()}), text
 
     def _judge(self, server: Server, state: ServerState, row: StatRow | None, known: Seen | None, at: datetime) -> Seen:
-        health, reason, final = judge(server, state, row)
-        decisive = (str(int(state.operational)), str(state.admin), str(state.check_status), str(state.check_state))
-        if health is Health.UNKNOWN and known is not None and _agrees(known.health.health, state):
-            return Seen(decisive, known.health, final=False)
-        if known is not None and known.health.health is health:
-            return Seen(decisive, EndpointHealth(health, reason, known.health.since), final)
-        ago = state.seconds_since_change if health is not Health.UNKNOWN else 0
-        since = at - timedelta(seconds=ago)
-        if self._at is not None:
-            since = max(since, self._at)
-        return Seen(decisive, EndpointHealth(health, reason, since), final)
+        health, reason = judge(server, state, row)
+        since = at
+        if known is not None and health is Health.UNKNOWN and _agrees(known.health.health, state):
+            found = known.health
+        else:
+            if known is not None and known.health.health is health:
+                since = known.health.since
+            elif health is not Health.UNKNOWN:
+                since = at - timedelta(seconds=state.seconds_since_change)
+                since = since if self._at is None else max(since, self._at)
+            found = EndpointHealth(health, reason, since)
+        return Seen(
+            known.key if known is not None else _endpoint((state.backend, state.name), server),
+            (str(int(state.operational)), str(state.admin), str(state.check_status)),
+            found if known is None or known.health != found else known.health,
+            at.timestamp() if _wants_words(server, state) else None,
+        )
 
 
-def judge(server: Server, state: ServerState, row: StatRow | None) -> tuple[Health, str, bool]:
-    """Health, the check's words, and whether another look at the same line would say the same. Pure.
-
-    `row`: the server's `show stat`, where there is one.
-    """
+def judge(server: Server, state: ServerState, row: StatRow | None) -> tuple[Health, str]:
+    """Health and the check's words. `row`: the server's `show stat`, where there is one. Pure."""
     if not server.checked and not server.agent:
-        return Health.UNKNOWN, "no check", True
+        return Health.UNKNOWN, "no check"
     up = state.operational is not OperationalState.STOPPED
     if server.agent and not server.checked:
-        word = row.text("agent_status") if row is not None else ""
-        if row is None or word.removeprefix("* ") in ("", *_NO_RESULT):
-            return Health.UNKNOWN, "no result yet", False
-        described = row.text("agent_desc") or word.removeprefix("* ")
-        return (Health.HEALTHY if up else Health.UNHEALTHY), described, False
+        told = _TOLD.fullmatch(row.text("last_agt")) if row is not None else None
+        if told is None:  # An empty answer, or an agent that is away, changes nothing (see haloy.health.agent).
+            return Health.UNKNOWN, "no result yet"
+        return (Health.HEALTHY if up else Health.UNHEALTHY), told["words"] or told["word"]
     status = _STATUS[state.check_status] if state.check_status < len(_STATUS) else f"status {state.check_status}"
     if status in _NO_RESULT:
-        return Health.UNKNOWN, "no result yet", True
+        return Health.UNKNOWN, "no result yet"
     code = row.text("check_code") if row is not None else ""
     reason = f"{status}/{code}" if code and code != "0" else status
-    return (Health.HEALTHY if up else Health.UNHEALTHY), reason, True
+    return (Health.HEALTHY if up else Health.UNHEALTHY), reason
 
 
 def _agrees(health: Health, state: ServerState) -> bool:
@@ -118,7 +135,7 @@ def _agrees(health: Health, state: ServerState) -> bool:
 def _wants_words(server: Server, state: ServerState) -> bool:
     if server.agent and not server.checked:
         return True
-    return server.checked and state.check_status < len(_STATUS) and _STATUS[state.check_status].startswith("L7STS")
+    return server.checked and state.check_status == _L7STS
 
 
 async def _words(api: RuntimeApi, states: Iterable[ServerState]) -> dict[ServerKey, StatRow]:

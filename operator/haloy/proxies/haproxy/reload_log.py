@@ -1,33 +1,20 @@
 """The last reloads, on disk, for `haloy reloads`: one JSON object a line, oldest first."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
 
 from haloy.model.refs import ObjectRef
-from haloy.proxies.base import ReloadCause, ReloadReason
+from haloy.proxies.base import ReloadCause, ReloadReason, ReloadRecord
 from haloy.proxies.haproxy.events import Reloaded
 
 KEPT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadRecord:
-    """One attempt to reload. `alert`: HAProxy's first complaint when it failed, else empty."""
-
-    at: datetime
-    reasons: tuple[ReloadReason, ...]
-    generation: str
-    success: bool
-    seconds: float
-    alert: str = ""
-
-    @classmethod
-    def of(cls, event: Reloaded, at: datetime) -> Self:
-        alert = event.refusals[0].message if event.refusals else ""
-        return cls(at, event.reasons, event.generation, event.success, event.seconds, alert)
+def record_of(event: Reloaded, at: datetime) -> ReloadRecord:
+    """What is remembered of a reload."""
+    alert = event.refusals[0].message if event.refusals else ""
+    return ReloadRecord(at, event.reasons, event.generation, event.success, event.seconds, alert)
 
 
 class ReloadLog:
@@ -38,7 +25,7 @@ class ReloadLog:
         self._lines: int | None = None
 
     def append(self, record: ReloadRecord) -> None:
-        line = json.dumps(_to_json(record), separators=(",", ":"))
+        line = json.dumps(record.to_json(), separators=(",", ":"))
         if self._lines is None:
             self._lines = len(self._read_lines())
         if self._lines >= 2 * KEPT:
@@ -69,24 +56,6 @@ class ReloadLog:
             return self._path.read_text().splitlines()
         except FileNotFoundError:
             return []
-
-
-def _to_json(record: ReloadRecord) -> dict[str, object]:
-    return {
-        "at": record.at.isoformat(),
-        "reasons": [
-            {
-                "cause": reason.cause.value,
-                "source": None if reason.source is None else str(reason.source),
-                "detail": reason.detail,
-            }
-            for reason in record.reasons
-        ],
-        "generation": record.generation,
-        "success": record.success,
-        "seconds": round(record.seconds, 3),
-        "alert": record.alert,
-    }
 
 
 def _from_json(data: dict[str, object]) -> ReloadRecord:

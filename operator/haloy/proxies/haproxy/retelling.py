@@ -13,6 +13,9 @@ _ROUTINE = re.compile(
 )
 """What belongs to every reload and stop, and the health of servers, which is observed and reported anyway."""
 
+_DESCRIPTORS = re.compile(r"(Cannot raise FD limit to|FD limit \(\d+\) too low)")
+"""The sum assumes a check of every server at the same moment; it is worth knowing, not worth an alarm."""
+
 _EMPTY = re.compile(r"^(?:backend|proxy) '?([^' ]+)'? has no server available!$")
 _LEVELS = {
     Severity.ALERT: logging.ERROR,
@@ -28,7 +31,9 @@ def retold(alert: Alert) -> tuple[int, str]:
     if empty is not None:
         cluster = names.cluster_of(empty[1])
         subject = f"backend {cluster}" if cluster is not None else empty[1]
-        return logging.WARNING, f"{subject} has no endpoint left that can take requests"
+        return logging.INFO, f"{subject} has no endpoint left that can take requests"
+    if _DESCRIPTORS.search(alert.text):
+        return logging.INFO, str(alert)
     if _ROUTINE.match(alert.text):
         return logging.DEBUG, str(alert)
     return _LEVELS[alert.severity], str(alert)

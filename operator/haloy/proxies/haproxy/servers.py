@@ -107,8 +107,8 @@ def _tls(tls: UpstreamTls, endpoint: Endpoint, options: HaproxyOptions) -> list[
     DNS name equals: refused rather than half verified."""
     ca = options.system_ca if tls.ca is None else bundle_file(tls.ca)
     found = [tokens.keyword("ssl verify required ca-file"), tokens.word(ca)]
-    verified = tls.server_name or endpoint.hostname
-    host = tokens.name(verified or endpoint.address)
+    verified = endpoint.hostname if tls.server_name is None else tls.server_name
+    host = tokens.name(endpoint.address if verified is None else verified)
     found += [tokens.keyword("verifyhost"), host]
     if verified is not None:
         found += [tokens.keyword("sni"), Token(f"str({host})"), tokens.keyword("check-sni"), host]

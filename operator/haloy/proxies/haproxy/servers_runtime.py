@@ -67,14 +67,16 @@ def _enable(section: str, server: Server) -> list[Command]:
     """Out of maintenance. A server that must prove itself first is drained and marked down before its checks run, so
     that there is no moment in which it is up: `health down` is ignored in maintenance, drain is not rotation."""
     name = _name(section, server.name)
-    checks = [command("enable", "health", name)] if server.checked else []
-    checks += [command("enable", "agent", name)] if server.agent else []
     final = state_command(section, server.name, server.state)
-    if not server.start_down or not (server.checked or server.agent):
-        return [*checks, final]
-    down = [command("set", "server", name, "health", "down")] if server.checked else []
-    down += [command("set", "server", name, "agent", "down")] if server.agent else []
-    return [state_command(section, server.name, EndpointState.DRAINING), *down, *checks, final]
+    must_prove_itself = server.start_down and (server.checked or server.agent)
+    commands = [state_command(section, server.name, EndpointState.DRAINING)] if must_prove_itself else []
+    if server.checked:
+        commands += [command("set", "server", name, "health", "down")] if must_prove_itself else []
+        commands += [command("enable", "health", name)]
+    if server.agent:  # the other way round: `agent down` is refused while the agent check is off
+        commands += [command("enable", "agent", name)]
+        commands += [command("set", "server", name, "agent", "down")] if must_prove_itself else []
+    return [*commands, final]
 
 
 async def read(api: RuntimeApi, sections: Iterable[str] | None) -> tuple[ServerState, ...]:

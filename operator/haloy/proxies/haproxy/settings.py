@@ -1,10 +1,27 @@
 """What the administrator says about the one HAProxy of this installation."""
 
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from haloy.model.listener import Bind, Fleet
+
+_FOR_OTHERS = 2_000
+"""Descriptors that are not for clients and their upstream connections: listeners, checks, files."""
+_FEWEST, _MOST = 100, 100_000
+
+
+def possible_connections() -> int:
+    """How many connections of clients the descriptor limit carries, two descriptors each.
+
+    HAProxy's own sum takes one for each server's check off before, so that 20,000 checked servers at a limit of 20,000 would leave
+    a maxconn of 100; but checks are spread over their interval and hold a descriptor for a moment only.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return _MOST
+    return min(max((hard - _FOR_OTHERS) // 2, _FEWEST), _MOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from haloy.clock import Clock
+from haloy.proxies.haproxy.candidate import server_states, token_of
 from haloy.proxies.haproxy.cli_answers import CommandFailed
 from haloy.proxies.haproxy.cli_parsers import parse_variable
-from haloy.proxies.haproxy.candidate import server_states, token_of
 from haloy.proxies.haproxy.events import Died, Event, Noted, Started, Unusable
 from haloy.proxies.haproxy.generations import Generation, Generations
 from haloy.proxies.haproxy.process import (

@@ -16,6 +16,7 @@ _RULE_ID = re.compile(r"[A-Za-z0-9_./:~?%@*<>-]+\Z")
 _HTTP_TOKEN = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~%-]+\Z")
 _FILE = re.compile(r"(?!.*\.\.)[A-Za-z0-9_./-]+\Z")
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\]-]*\Z")
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z|\*\Z|\[[0-9A-Fa-f:.]+\]\Z")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f]|[\ud800-\udfff]")
 
 
@@ -49,7 +50,12 @@ def word(value: str) -> Token:
 
 
 def literal(value: str) -> Token:
-    """Any string as one word, for keywords that read a log-format string: it comes out as it went in (`%` is doubled)."""
+    """Any string as one word, for keywords that read a log-format string: it comes out as it went in.
+
+    `%` is doubled. An empty word counts as a missing one there, so nothing is said by a sample that is empty.
+    """
+    if not value:
+        return Token("%[str()]")
     return Token(_quoted(log_text(value)))
 
 
@@ -91,6 +97,11 @@ def file(value: str) -> Token:
 def field_path(value: str) -> Token:
     """The place of a field in a manifest, for comments only."""
     return Token(_matched(_FIELD, value, "a field"))
+
+
+def host(value: str) -> Token:
+    """A host of a Route: a DNS name, perhaps with a wildcard in front, `*`, or an address in brackets."""
+    return Token(_matched(_HOST, value, "a host"))
 
 
 def number(value: int) -> Token:

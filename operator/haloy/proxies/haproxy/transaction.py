@@ -22,7 +22,7 @@ from haloy.proxies.haproxy.live import assemble, read_live
 from haloy.proxies.haproxy.plan import plan
 from haloy.proxies.haproxy.process import StartFailed
 from haloy.proxies.haproxy.record import RecordError, read_record
-from haloy.proxies.haproxy.reload_log import ReloadLog, ReloadRecord
+from haloy.proxies.haproxy.reload_log import ReloadLog, record_of
 from haloy.proxies.haproxy.reloading import Refused, Reloading, Target
 from haloy.proxies.haproxy.removals import Removals
 from haloy.proxies.haproxy.running import Running, ServerKey, after, command_limit
@@ -223,7 +223,7 @@ class Transactions:
             self._last_reload = self._clock.monotonic()
             name = result.generation if isinstance(result, Refused) else result.name
             event = Reloaded(name, reasons, seconds, () if refused is None else refused.refusals)
-            self._reload_log.append(ReloadRecord.of(event, self._clock.now()))
+            self._reload_log.append(record_of(event, self._clock.now()))
             self._notify(event)
         await asyncio.to_thread(self._generations.prune)
         return refused

@@ -1,4 +1,4 @@
-"""Equal objects give equal translations, in whatever order they came."""
+"""What holds for any objects whatsoever: no order matters, no circle, no shared owner, no half sentence."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,3 +45,14 @@ def test_in_a_cluster_no_host_is_shared_by_two_namespaces(world: list[Object], c
     for vhost in model.virtual_hosts:
         namespaces = {candidate.rule.route.namespace for candidate in vhost.candidates}
         assert len(namespaces) <= (1 if cluster else 2)
+
+
+@settings(max_examples=60)
+@given(worlds(), st.booleans())
+def test_every_finding_is_said_in_whole_sentences(world: list[Object], cluster: bool) -> None:
+    reports = translate(snapshot(world), context(require_grants=cluster, host_ownership=cluster, max_regexes=2)).reports
+    for report in reports.values():
+        for finding in report.findings:
+            assert finding.message.endswith("."), finding
+            assert ".." not in finding.message, finding
+            assert finding.field in finding.message
