@@ -184,7 +184,7 @@ class Reconciler:
             if held.before is not None:
                 objects[ref] = held.before
             else:
-                excluded |= held.fields
+                excluded = {**excluded, **held.fields}
         if objects != snapshot.objects:
             snapshot = replace(snapshot, objects=objects)
         context = replace(

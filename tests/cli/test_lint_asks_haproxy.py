@@ -65,7 +65,7 @@ def test_haproxy_can_be_left_out() -> None:
 def test_what_only_haproxy_finds_is_reported_at_the_field(tmp_path: Path) -> None:
     """The expression is a valid one, but too large for HAProxy's engine once its repetitions are unrolled."""
     match = f"{{path: {{type: RegularExpression, value: '/{'(ab|c|d|e|f){1000}' * 27}'}}}}"
-    rules = f"rules:\n- backendRefs: [{{name: shop}}]\n- matches:\n  - {match}\n  backendRefs: [{{name: shop}}]"
+    rules = f"rules:\n- matches:\n  - {match}\n  backendRefs: [{{name: shop}}]"
     write(tmp_path / "a.yaml", backend("shop"), route("shop", rules))
     outcome = haloy("lint", "a.yaml", cwd=tmp_path)
     assert outcome.code == 1

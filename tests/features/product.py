@@ -21,7 +21,9 @@ T = TypeVar("T")
 DEADLINE = 20.0
 
 
-def eventually(probe: Callable[[], T], accept: Callable[[T], bool] = bool, what: str = "", within: float = DEADLINE) -> T:
+def eventually(
+    probe: Callable[[], T], accept: Callable[[T], bool] = bool, what: str = "", within: float = DEADLINE
+) -> T:
     """Ask again until the answer is accepted. Fails with the last answer when the deadline passes."""
     end = time.monotonic() + within
     while True:
@@ -209,4 +211,6 @@ def route(name: str, spec: str) -> str:
 def policy(name: str, spec: str) -> str:
     """A HealthPolicy's YAML; `spec` are the lines of its spec."""
     lines = "".join(f"  {line}\n" for line in spec.strip().splitlines())
-    return "apiVersion: haloy.dev/v1alpha1\nkind: HealthPolicy\nmetadata: {name: " + name + "}\nspec:\n" + lines + "---\n"
+    return (
+        "apiVersion: haloy.dev/v1alpha1\nkind: HealthPolicy\nmetadata: {name: " + name + "}\nspec:\n" + lines + "---\n"
+    )

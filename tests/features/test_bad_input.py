@@ -30,7 +30,9 @@ def test_a_syntax_error_is_reported_with_its_place_and_the_file_keeps_its_object
     assert served.get("good.test").status == 200
 
 
-def test_the_objects_of_a_broken_file_survive_a_restart(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+def test_the_objects_of_a_broken_file_survive_a_restart(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
     product = fresh()
     product.write("all.yaml", backend("good", upstreams("good").endpoint) + route("good", GOOD))
     product.start()
@@ -71,7 +73,9 @@ def test_conflicting_matches_name_the_winner(served: Product) -> None:
 
 
 def test_the_directory_vanishing_for_a_moment_wipes_nothing(served: Product) -> None:
-    many = "".join(route(f"many{n}", f"hosts: [many{n}.test]\nrules: [{{backendRefs: [{{name: good}}]}}]") for n in range(25))
+    many = "".join(
+        route(f"many{n}", f"hosts: [many{n}.test]\nrules: [{{backendRefs: [{{name: good}}]}}]") for n in range(25)
+    )
     served.write("many.yaml", many)
     served.wait_answer("many24.test", "/", lambda answer: answer.status == 200)
     aside = served.directory.with_name("aside")

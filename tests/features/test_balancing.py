@@ -12,7 +12,7 @@ from tests.features.product import Product, backend, eventually, policy, route
 ALGORITHMS = ("RoundRobin", "LeastConnections", "Random", "SourceIP", "URI", "First")
 POLICY = policy(
     "quick",
-    "http: {path: /healthz, expectedStatuses: ['200']}\ninterval: 500ms\ntimeout: 500ms\n"
+    "http: {path: /healthz, expectedStatuses: ['200']}\ninterval: 1s\ntimeout: 1s\n"
     "unhealthyThreshold: 1\nhealthyThreshold: 1",
 )
 
@@ -23,7 +23,10 @@ def to(name: str) -> str:
 
 
 def at(upstream: Echo, **more: object) -> str:
-    return "{address: 127.0.0.1, port: %d%s}" % (upstream.port, "".join(f", {key}: {value}" for key, value in more.items()))
+    return "{address: 127.0.0.1, port: %d%s}" % (
+        upstream.port,
+        "".join(f", {key}: {value}" for key, value in more.items()),
+    )
 
 
 @pytest.fixture(scope="module")

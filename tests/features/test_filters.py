@@ -131,12 +131,17 @@ def test_forwarded_headers_are_set_and_incoming_ones_are_not_believed(filtered: 
     assert headers["x-forwarded-proto"] == "http"
     assert headers["x-forwarded-host"] == "f.example.com"
     assert headers["x-forwarded-port"] == str(filtered.http)
-    assert re.fullmatch(r'(?i)for="?127\.0\.0\.1"?;\s*host="?f\.example\.com"?;\s*proto=http', headers["forwarded"]), headers
+    assert re.fullmatch(r'(?i)for="?127\.0\.0\.1"?;\s*host="?f\.example\.com"?;\s*proto=http', headers["forwarded"]), (
+        headers
+    )
     assert not [name for name in headers if "_" in name]
 
 
 def test_a_request_id_is_kept_when_sane_and_made_otherwise(filtered: Product) -> None:
-    assert filtered.get("f.example.com", "/", headers=[("x-request-id", "abc-123")]).echo["headers"]["x-request-id"] == "abc-123"
+    assert (
+        filtered.get("f.example.com", "/", headers=[("x-request-id", "abc-123")]).echo["headers"]["x-request-id"]
+        == "abc-123"
+    )
     made = filtered.get("f.example.com", "/").echo["headers"]["x-request-id"]
     other = filtered.get("f.example.com", "/", headers=[("x-request-id", "x" * 500)]).echo["headers"]["x-request-id"]
     assert 16 <= len(made) <= 64

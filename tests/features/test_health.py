@@ -20,7 +20,9 @@ def checked(product: Product, upstreams: Callable[[str], Echo]) -> Product:
     return product
 
 
-def test_an_unhealthy_endpoint_leaves_the_rotation_and_returns(checked: Product, upstreams: Callable[[str], Echo]) -> None:
+def test_an_unhealthy_endpoint_leaves_the_rotation_and_returns(
+    checked: Product, upstreams: Callable[[str], Echo]
+) -> None:
     upstreams("b").health = 503
     checked.wait_condition("Backend", "b", "Healthy", "True", "SomeUnhealthy")
     assert {checked.get("h.test").upstream for _ in range(20)} == {"a"}
@@ -71,7 +73,10 @@ def test_an_endpoint_that_starts_unhealthy_gets_nothing_before_it_passes(checked
 def test_tcp_checks_and_bodies(checked: Product, upstreams: Callable[[str], Echo]) -> None:
     closed = free_port()
     checked.write("tcp-policy.yaml", policy("tcp", "tcp: {}\ninterval: 1s\ntimeout: 500ms\nunhealthyThreshold: 1"))
-    checked.write("tcp.yaml", backend("tcp", upstreams("a").endpoint, f"{{address: 127.0.0.1, port: {closed}}}", extra="healthPolicy: tcp"))
+    checked.write(
+        "tcp.yaml",
+        backend("tcp", upstreams("a").endpoint, f"{{address: 127.0.0.1, port: {closed}}}", extra="healthPolicy: tcp"),
+    )
     checked.wait_condition("Backend", "tcp", "Healthy", "True", "SomeUnhealthy")
     body = "http: {path: /healthz, expectedBody: 'never there'}\ninterval: 1s\ntimeout: 500ms\nunhealthyThreshold: 1"
     checked.write("body-policy.yaml", policy("body", body))
@@ -89,6 +94,8 @@ def test_the_check_is_the_one_that_was_asked_for(checked: Product, upstreams: Ca
     assert seen["headers"]["x-check"] == "a b%"
 
 
-def test_a_missing_policy_is_said_and_the_default_check_is_used(checked: Product, upstreams: Callable[[str], Echo]) -> None:
+def test_a_missing_policy_is_said_and_the_default_check_is_used(
+    checked: Product, upstreams: Callable[[str], Echo]
+) -> None:
     checked.write("nopolicy.yaml", backend("nopolicy", upstreams("a").endpoint, extra="healthPolicy: absent"))
     checked.wait_condition("Backend", "nopolicy", "ResolvedRefs", "False", "HealthPolicyNotFound")

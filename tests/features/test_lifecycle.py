@@ -1,8 +1,10 @@
 """Start, stop, death and resurrection: nothing is lost and nothing is left behind."""
 
+import http.server
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -30,9 +32,10 @@ def test_sigterm_leaves_nothing_behind(fresh: Callable[..., Product], upstreams:
     assert not list(product.state.rglob("*.sock"))
 
 
-def test_sigterm_lets_a_request_in_flight_finish(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+def test_sigterm_lets_a_request_in_flight_finish(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
     product = prepared(fresh("--drain-timeout=20s"), upstreams)
-    import http.server
 
     class Slow(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,7 +54,10 @@ def test_sigterm_lets_a_request_in_flight_finish(fresh: Callable[..., Product], 
     threading.Thread(target=slow.serve_forever, daemon=True).start()
     try:
         endpoint = f"{{address: 127.0.0.1, port: {slow.server_address[1]}}}"
-        product.write("slow.yaml", backend("slow", endpoint) + route("slow", "hosts: [slow.test]\nrules: [{backendRefs: [{name: slow}]}]"))
+        product.write(
+            "slow.yaml",
+            backend("slow", endpoint) + route("slow", "hosts: [slow.test]\nrules: [{backendRefs: [{name: slow}]}]"),
+        )
         eventually(lambda: product.object("Route", "slow"))
         product.wait_condition("Route", "slow", "Programmed", "True")
         answers: list[Answer] = []
@@ -80,7 +86,32 @@ def _refused(port: int) -> bool:
     return False
 
 
-def test_a_dead_haproxy_is_started_again_from_what_was_live(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+def test_a_second_signal_does_not_wait_for_requests(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = prepared(fresh("--drain-timeout=10m"), upstreams)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"{{address: 127.0.0.1, port: {silent.getsockname()[1]}}}"
+        objects = backend("mute", endpoint) + route(
+            "mute", "hosts: [mute.test]\nrules: [{backendRefs: [{name: mute}]}]"
+        )
+        product.write("mute.yaml", objects)
+        eventually(lambda: product.object("Route", "mute"))
+        product.wait_condition("Route", "mute", "Programmed", "True")
+        with socket.create_connection(("127.0.0.1", product.http)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: mute.test\r\n\r\n")
+            silent.accept()[0].recv(1)
+            assert product.process is not None
+            product.process.send_signal(signal.SIGTERM)
+            eventually(product.log_tail, lambda text: "requests in flight" in text)
+            product.process.send_signal(signal.SIGTERM)
+            product.process.wait(30)
+    assert product.haproxy_pids() == []
+
+
+def test_a_dead_haproxy_is_started_again_from_what_was_live(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
     product = prepared(fresh(), upstreams)
     for pid in product.haproxy_pids():
         os.kill(pid, signal.SIGKILL)
@@ -125,7 +156,10 @@ def test_after_kill_9_of_haloy_the_proxy_serves_on_and_is_taken_over(
 def test_two_on_one_state_folder_do_not_fight(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
     product = prepared(fresh(), upstreams)
     second = subprocess.run(
-        [word.replace(str(product.admin), "0") for word in product.command()], capture_output=True, text=True, timeout=60
+        [word.replace(str(product.admin), "0") for word in product.command()],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert second.returncode == 2
     assert "Traceback" not in second.stderr
@@ -170,7 +204,9 @@ def test_sighup_reads_everything_again(fresh: Callable[..., Product], upstreams:
     assert product.get("a.test").status == 200
 
 
-def test_once_applies_reports_and_leaves_with_a_code(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+def test_once_applies_reports_and_leaves_with_a_code(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
     product = fresh("--once")
     product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", RULES))
     done = subprocess.run(product.command(), capture_output=True, text=True, timeout=60)

@@ -1,6 +1,5 @@
 """What changes while it runs: files are the truth, and endpoints, weights and drains need no reload."""
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -40,7 +39,11 @@ def test_weights_change_without_a_reload(base: Product, upstreams: Callable[[str
     a, b = upstreams("a").port, upstreams("b").port
 
     def weighted(first: int, second: int) -> str:
-        return backend("live", f"{{address: 127.0.0.1, port: {a}, weight: {first}}}", f"{{address: 127.0.0.1, port: {b}, weight: {second}}}")
+        return backend(
+            "live",
+            f"{{address: 127.0.0.1, port: {a}, weight: {first}}}",
+            f"{{address: 127.0.0.1, port: {b}, weight: {second}}}",
+        )
 
     base.write("live.yaml", weighted(100, 100))
     eventually(lambda: set(shares(base, "live.test", 10)), lambda found: found == {"a", "b"})
@@ -55,7 +58,8 @@ def test_weights_change_without_a_reload(base: Product, upstreams: Callable[[str
 def test_weights_between_backends_change_without_a_reload(base: Product, upstreams: Callable[[str], Echo]) -> None:
     def pair(first: int, second: int) -> str:
         return route(
-            "pair", f"hosts: [pair.test]\nrules: [{{backendRefs: [{{name: one, weight: {first}}}, {{name: two, weight: {second}}}]}}]"
+            "pair",
+            f"hosts: [pair.test]\nrules: [{{backendRefs: [{{name: one, weight: {first}}}, {{name: two, weight: {second}}}]}}]",
         )
 
     base.write("pair-backends.yaml", backend("one", upstreams("a").endpoint) + backend("two", upstreams("b").endpoint))
@@ -82,7 +86,11 @@ def test_a_new_host_of_a_known_backend_needs_no_reload(base: Product) -> None:
 
 def test_a_structural_change_reloads_and_says_why(base: Product, upstreams: Callable[[str], Echo]) -> None:
     before = base.reload_count()
-    base.write("new.yaml", backend("new", upstreams("c").endpoint) + route("new", "hosts: [new.test]\nrules: [{backendRefs: [{name: new}]}]"))
+    base.write(
+        "new.yaml",
+        backend("new", upstreams("c").endpoint)
+        + route("new", "hosts: [new.test]\nrules: [{backendRefs: [{name: new}]}]"),
+    )
     base.wait_answer("new.test", "/", lambda answer: answer.upstream == "c")
     eventually(base.reload_count, lambda count: count == before + 1)
     assert '"backend-added"' in base.view("/v1/reloads")
@@ -104,7 +112,7 @@ def test_editors_symlinks_and_checkouts(base: Product, upstreams: Callable[[str]
     (base.directory / "current").symlink_to(versions / "1")
     base.wait_answer("linked1.test", "/", lambda answer: answer.status == 200)
     (versions / "next").symlink_to(versions / "2")
-    os.replace(versions / "next", base.directory / "current")
+    (versions / "next").replace(base.directory / "current")
     base.wait_answer("linked2.test", "/", lambda answer: answer.status == 200)
     assert base.get("linked1.test").status == 404
 

@@ -7,7 +7,20 @@ import pytest
 from tests.features.echo import Echo
 from tests.features.product import Product, backend, route
 
-NAMES = ["exact", "prefix", "longer", "regex", "root", "method", "header", "two-headers", "query", "wild", "any", "deep"]
+NAMES = [
+    "exact",
+    "prefix",
+    "longer",
+    "regex",
+    "root",
+    "method",
+    "header",
+    "two-headers",
+    "query",
+    "wild",
+    "any",
+    "deep",
+]
 
 SHOP = """
 hosts: [shop.example.com]

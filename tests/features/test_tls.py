@@ -28,7 +28,10 @@ def handshake(
         context.set_alpn_protocols(list(alpn))
     if highest is not None:
         context.maximum_version = highest
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock, context.wrap_socket(sock, server_hostname=sni) as tls:
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as sock,
+        context.wrap_socket(sock, server_hostname=sni) as tls,
+    ):
         der = tls.getpeercert(binary_form=True)
         assert der is not None
         return hashlib.sha256(der).hexdigest(), tls.version(), tls.selected_alpn_protocol()
@@ -45,11 +48,16 @@ def secure(product: Product, upstreams: Callable[[str], Echo]) -> Product:
     product.write("shop.yaml", SHOP.secret("shop") + WILD.secret("wild"))
     product.write(
         "routes.yaml",
-        route("shop", f"hosts: [shop.test]\ntls: {{secretName: shop, redirect: true, hsts: {{maxAge: 8760h}}}}\n{rules}")
+        route(
+            "shop", f"hosts: [shop.test]\ntls: {{secretName: shop, redirect: true, hsts: {{maxAge: 8760h}}}}\n{rules}"
+        )
         + route("wild", f"hosts: ['*.test']\ntls: {{secretName: wild}}\n{rules}")
         + route("self", f"hosts: [self.example]\ntls: {{issuer: selfSigned}}\n{rules}")
         + route("modern", f"hosts: [modern.test]\ntls: {{secretName: wild, minVersion: '1.3'}}\n{rules}")
-        + route("canon", f"hosts: [canon.test, www.canon.example]\ncanonicalHost: canon.test\ntls: {{secretName: wild, redirect: true}}\n{rules}")
+        + route(
+            "canon",
+            f"hosts: [canon.test, www.canon.example]\ncanonicalHost: canon.test\ntls: {{secretName: wild, redirect: true}}\n{rules}",
+        )
         + route("plain", f"hosts: [plain.example, www.plain.example]\ncanonicalHost: plain.example\n{rules}"),
     )
     product.wait_condition("Route", "shop", "Ready", "True")
@@ -108,9 +116,15 @@ def test_certificates_come_change_and_go_without_a_reload(secure: Product) -> No
     rules = "rules: [{backendRefs: [{name: a}]}]"
     before = secure.reload_count()
     first, second = AUTHORITY.issue("rotate.example"), AUTHORITY.issue("rotate.example")
-    secure.write("rotate.yaml", first.secret("rotate") + route("rotate", f"hosts: [rotate.example]\ntls: {{secretName: rotate}}\n{rules}"))
+    secure.write(
+        "rotate.yaml",
+        first.secret("rotate") + route("rotate", f"hosts: [rotate.example]\ntls: {{secretName: rotate}}\n{rules}"),
+    )
     eventually(lambda: served(secure, "rotate.example"), lambda found: found == first.fingerprint)
-    secure.write("rotate.yaml", second.secret("rotate") + route("rotate", f"hosts: [rotate.example]\ntls: {{secretName: rotate}}\n{rules}"))
+    secure.write(
+        "rotate.yaml",
+        second.secret("rotate") + route("rotate", f"hosts: [rotate.example]\ntls: {{secretName: rotate}}\n{rules}"),
+    )
     eventually(lambda: served(secure, "rotate.example"), lambda found: found == second.fingerprint)
     (secure.directory / "rotate.yaml").unlink()
     eventually(lambda: served(secure, "rotate.example"), lambda found: found != second.fingerprint)
@@ -118,7 +132,9 @@ def test_certificates_come_change_and_go_without_a_reload(secure: Product) -> No
 
 
 BAD = {
-    "CertificateExpired": lambda: AUTHORITY.issue("bad.example", start=timedelta(days=-9), end=timedelta(days=-1)).secret("bad"),
+    "CertificateExpired": lambda: AUTHORITY.issue(
+        "bad.example", start=timedelta(days=-9), end=timedelta(days=-1)
+    ).secret("bad"),
     "CertificateNotYetValid": lambda: AUTHORITY.issue("bad.example", start=timedelta(days=1)).secret("bad"),
     "CertificateHostMismatch": lambda: AUTHORITY.issue("else.example").secret("bad"),
     "CertificateInvalid": lambda: AUTHORITY.issue("bad.example").secret("bad", key=SHOP.key),
@@ -146,7 +162,10 @@ def test_files_beside_the_manifest_are_a_certificate_too(secure: Product) -> Non
     (folder / "tls.key").write_bytes(pair.key)
     secure.write(
         "files/route.yaml",
-        route("files", "hosts: [files.example]\ntls: {crtFile: tls.crt, keyFile: tls.key}\nrules: [{backendRefs: [{name: a}]}]"),
+        route(
+            "files",
+            "hosts: [files.example]\ntls: {crtFile: tls.crt, keyFile: tls.key}\nrules: [{backendRefs: [{name: a}]}]",
+        ),
     )
     eventually(lambda: served(secure, "files.example"), lambda found: found == pair.fingerprint)
     other = AUTHORITY.issue("files.example")

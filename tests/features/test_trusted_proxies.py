@@ -6,10 +6,18 @@ from tests.features.echo import Echo
 from tests.features.product import Product, backend, route
 
 
-def test_a_trusted_proxy_is_believed_and_appended_to(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
+def test_a_trusted_proxy_is_believed_and_appended_to(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
     product = fresh("--trusted-proxies=127.0.0.2/32", "--https-public-port=443", "--http-public-port=80")
-    product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", "hosts: [a.test]\nrules: [{backendRefs: [{name: a}]}]"))
-    product.write("r.yaml", route("r", "hosts: [r.test]\ntls: {issuer: selfSigned, redirect: true}\nrules: [{backendRefs: [{name: a}]}]"))
+    product.write(
+        "a.yaml",
+        backend("a", upstreams("a").endpoint) + route("a", "hosts: [a.test]\nrules: [{backendRefs: [{name: a}]}]"),
+    )
+    product.write(
+        "r.yaml",
+        route("r", "hosts: [r.test]\ntls: {issuer: selfSigned, redirect: true}\nrules: [{backendRefs: [{name: a}]}]"),
+    )
     product.start()
     told = [
         ("X-Forwarded-For", "9.9.9.9"),

@@ -1,11 +1,20 @@
 """What the admin port shows, as plain JSON values; the command line shows the same offline."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlsplit
 
 from haloy.api.snapshot import Snapshot
 from haloy.api.v1alpha1.host import normalise_authority
+from haloy.model.filters import (
+    DirectResponse,
+    Filter,
+    RequestHeaderModifier,
+    RequestRedirect,
+    ResponseHeaderModifier,
+    UrlRewrite,
+)
+from haloy.model.health import EndpointKey
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, VirtualHost
 from haloy.model.select import Request, Selection, select
@@ -75,11 +84,18 @@ class View:
             raise ViewError(str(error), 400) from None
         snapshot, translation = self._translated()
         try:
-            lines = explain(ref, snapshot, translation).text()
+            lines = explain(ref, snapshot, translation).text(self._health_notes())
         except KeyError:
             raise ViewError(f"there is no {ref}", 404) from None
         status = self._board.statuses.get(ref)
         return {"text": lines, "status": status.to_json() if status else None}
+
+    def _health_notes(self) -> dict[EndpointKey, str]:
+        return {
+            EndpointKey(status.ref.key, endpoint.key): f"{endpoint.health.value} ({endpoint.reason})"
+            for status in self._board.statuses.values()
+            for endpoint in status.endpoints
+        }
 
     def route_test(self, method: str, url: str, headers: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         _, translation = self._translated()
@@ -141,5 +157,16 @@ def _candidate(candidate: Candidate) -> Mapping[str, Any]:
         "backends": [
             {"backend": target.cluster or "(missing: 500)", "weight": target.weight} for target in rule.targets
         ],
-        "filters": [type(item).__name__ for item in rule.filters],
+        "filters": [_filter_type(item) for item in rule.filters],
     }
+
+
+def _filter_type(item: Filter) -> str:
+    """The filter's type as the API writes it."""
+    match item:
+        case RequestHeaderModifier() | ResponseHeaderModifier() | RequestRedirect() | DirectResponse():
+            return type(item).__name__
+        case UrlRewrite():
+            return "URLRewrite"
+        case _:
+            assert_never(item)

@@ -53,10 +53,11 @@ def problem_lines(status: Mapping[str, Any]) -> list[str]:
 
 
 class PlainDisplay:
-    """Log lines tell it all; at the first Ready, and with `--once`, the table is printed once."""
+    """Lines: what is served once it is known; from then on the log tells every change."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._told = False
 
     def handler(self) -> logging.Handler | None:
         return None
@@ -66,9 +67,11 @@ class PlainDisplay:
             self._console.print(Text(line), soft_wrap=True)
 
     def update(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
-        """Transitions are in the log already."""
+        if not self._told:
+            self.finish(status, urls)
 
     def finish(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
+        self._told = True
         for item in status["objects"]:
             ready = condition(item, "Ready")
             kind = item["kind"].lower()

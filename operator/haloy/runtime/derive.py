@@ -1,7 +1,6 @@
 """Small things that the runtime derives from what it holds: names to resolve, targets of haloy's own checks, URLs."""
 
 import ipaddress
-from collections.abc import Iterable
 
 from haloy.api.snapshot import Snapshot
 from haloy.health.target import MonitorTarget
@@ -14,7 +13,10 @@ from haloy.model.routing import VirtualHost
 def backend_names(snapshot: Snapshot) -> frozenset[str]:
     """Every DNS name among the Backends' endpoint addresses."""
     addresses = {
-        endpoint.address for backend in snapshot.backends() for endpoint in backend.spec.endpoints or () if endpoint.address
+        endpoint.address
+        for backend in snapshot.backends()
+        for endpoint in backend.spec.endpoints or ()
+        if endpoint.address
     }
     return frozenset(address for address in addresses if not _is_ip(address))
 
@@ -78,8 +80,3 @@ def _url(vhost: VirtualHost, listeners: dict[bool, Listener], fleet: Fleet) -> s
     default = 443 if tls else 80
     port = "" if listener.public_port == default else f":{listener.public_port}"
     return f"{'https' if tls else 'http'}://{host}{port}/"
-
-
-def curl_lines(urls: Iterable[str]) -> list[str]:
-    """Lines that a person can paste; self-signed certificates are accepted."""
-    return [f"curl {'-k ' if url.startswith('https') else ''}{url}" for url in sorted(set(urls))]

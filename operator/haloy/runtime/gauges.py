@@ -21,8 +21,7 @@ def refresh(metrics: Metrics, board: StatusBoard, clock: Clock) -> None:
     metrics.endpoint_health.clear()
     for status in board.statuses.values():
         for endpoint in status.endpoints:
-            address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
-            metrics.endpoint_health.labels(status.ref.key, f"{address}:{endpoint.port}", endpoint.health.value).set(1)
+            metrics.endpoint_health.labels(status.ref.key, endpoint.key, endpoint.health.value).set(1)
     metrics.certificate_expiry.clear()
     for certificate in board.model.certificates if board.model else ():
         left = (certificate.not_after - clock.now()).total_seconds()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -28,8 +28,8 @@ from haloy.proxies.haproxy.settings import HaproxySettings
 from haloy.reconciler import Cycle, Reconciler
 from haloy.retained import Retained
 from haloy.runtime import gauges
-from haloy.runtime.demo import demo_upstreams
-from haloy.runtime.derive import backend_names, curl_lines, grpc_targets, route_urls
+from haloy.runtime.demo import demo_lines, demo_upstreams
+from haloy.runtime.derive import backend_names, grpc_targets, route_urls
 from haloy.settings import Settings
 from haloy.sources.dns import Resolver
 from haloy.sources.files import FilesSource
@@ -73,7 +73,9 @@ async def serve_directory(settings: Settings, display: Display) -> int:
     """
     logs.configure(settings.log_level, settings.log_format, display.handler())
     if not settings.directory.is_dir():
-        raise StartFailed(f"{settings.directory} is not a directory; give the directory of your Routes")
+        if settings.once or not (settings.state_dir / "haproxy" / "current").exists():
+            raise StartFailed(f"{settings.directory} is not a directory; give the directory of your Routes")
+        log.warning("%s is not there; what was live last goes on until it is", settings.directory)
     with demo_upstreams(settings.demo):
         return await Server(settings, display).run()
 
@@ -95,9 +97,9 @@ class Server:
         self._agent = AgentServer(self._monitor, _agent_token, AGENT_TOKEN_LENGTH)
         self._board = StatusBoard(self._clock)
         self._retained = Retained(settings.state_dir / "certificates")
-        self._proxy: Haproxy | None = None
         self._reconciler: Reconciler | None = None
         self._trouble = "HAProxy is starting"
+        self._started = False
 
     async def run(self) -> int:
         settings = self._settings
@@ -127,6 +129,7 @@ class Server:
         drain = settings.drain_timeout / 1000
         try:
             await self._start(proxy, admin)
+            self._started = True
             self._catch_signals()
             self._display.start(self._banner())
             try:
@@ -135,24 +138,27 @@ class Server:
                 self._display.stop()
             return 0 if not settings.once or view.status()["ready"] else 1
         finally:
-            self._catch_second_signal()
-            if not settings.once:
-                log.info("stopping: requests in flight have %g s to finish", drain)
-            await proxy.stop(0 if settings.once else drain)
+            await self._stop_proxy(proxy, drain if self._started and not settings.once else 0)
             await admin.stop()
             await self._agent.stop()
 
     async def _start(self, proxy: Haproxy, admin: AdminServer) -> None:
-        self._proxy = proxy
         try:
             await proxy.start()
-        except (BinaryError, RunDirectoryBusy, RunDirectoryError, HaproxyStartFailed) as error:
+        except RunDirectoryBusy:
+            state = self._settings.state_dir
+            raise StartFailed(
+                f"another haloy uses the state folder {state}; stop it, or choose another with --state"
+            ) from None
+        except (BinaryError, RunDirectoryError, HaproxyStartFailed) as error:
             raise StartFailed(str(error)) from None
         self._trouble = ""
         try:
             await admin.start()
         except OSError as error:
-            raise StartFailed(f"the admin port cannot be opened: {error.strerror or error}; choose another with --admin") from None
+            raise StartFailed(
+                f"the admin port cannot be opened: {error.strerror or error}; choose another with --admin"
+            ) from None
 
     async def _work(self, proxy: Haproxy, reconciler: Reconciler, view: View) -> None:
         """Run all parts until `stop` is set; the failure of one ends them all."""
@@ -236,12 +242,16 @@ class Server:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._resync)
 
-    def _catch_second_signal(self) -> None:
-        """While draining, the same signal again means: at once."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _hurry(task, self._proxy))
+    async def _stop_proxy(self, proxy: Haproxy, drain: float) -> None:
+        """Drain. The same signal once more means: at once."""
+        stopping = asyncio.create_task(proxy.stop(drain))
+        if drain:
+            log.info("stopping: requests in flight have %g s to finish", drain)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stopping.cancel)
+        await asyncio.wait([stopping])
+        if not stopping.cancelled():
+            stopping.result()
 
     def _resync(self) -> None:
         log.info("SIGHUP: everything is read again")
@@ -272,18 +282,10 @@ class Server:
         lines += [f"admin http://{settings.admin[0]}/v1/status"]
         target = self._access_log()
         lines += [f"access log {target}"] if isinstance(target, Path) else []
+        if settings.demo and settings.https:
+            lines += demo_lines(settings.http[0].port, settings.https[0].port)
         return lines
 
 
 def _agent_token(key: EndpointKey) -> str:
     return agent_token(key.cluster, key.endpoint)
-
-
-def _hurry(task: "asyncio.Task[Any] | None", proxy: Haproxy | None) -> Callable[[], None]:
-    def handler() -> None:
-        if proxy is not None:
-            proxy.hurry()
-        elif task is not None:
-            task.cancel()
-
-    return handler

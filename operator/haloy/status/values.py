@@ -47,6 +47,11 @@ class EndpointStatus:
     seen_by: str
     hostname: str | None = None
 
+    @property
+    def key(self) -> str:
+        """As the Endpoint's key: `10.0.0.5:8080` or `[2001:db8::1]:8080`."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
     def to_json(self) -> dict[str, Any]:
         named = {"hostname": self.hostname} if self.hostname else {}
         return {

@@ -70,7 +70,6 @@ async def check(binary: Path, directory: Path, structural: bool, point: int) -> 
 @pytest.mark.parametrize("structural", [False, True], ids=["at run time", "by a reload"])
 async def test_from_any_point(haproxy_binary: Path, tmp_path: Path, structural: bool) -> None:
     points = await check(haproxy_binary, tmp_path / "0", structural, 0)
-    print("POINTS", points)
     assert points > 10
     for point in range(1, points + 1):
         await check(haproxy_binary, tmp_path / str(point), structural, point)

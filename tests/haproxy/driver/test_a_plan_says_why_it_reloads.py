@@ -64,14 +64,22 @@ def test_a_file_that_is_read_at_the_start_only() -> None:
 
 
 def test_a_certificate_that_does_not_fit_into_a_command() -> None:
-    after = wanted(pem={"certs/a.pem": "big"}, lines=(line("a"),))
+    after = wanted(pem={"certs/web_a.pem": "big"}, lines=(line("web_a"),))
     room = COMMAND_LIMIT - WORDS
     size = room + 1
     assert reasons(wanted(), after, big=size) == [
-        f"certificate-too-large: certs/a.pem has {size} bytes, the Runtime API takes {room}"
+        f"certificate-too-large: secret/web/a: certs/web_a.pem has {size} bytes, the Runtime API takes {room}"
     ]
 
 
 def test_drift_that_no_command_repairs() -> None:
     running = Running(wanted(), drift=("server shop/x has another address",))
     assert reasons(running, wanted()) == ["drift: server shop/x has another address"]
+
+
+def test_a_certificate_with_too_many_names_for_a_command() -> None:
+    names = [f"{number}.example.com" for number in range(2000)]
+    after = wanted(pem={"certs/web_a.pem": "1"}, lines=(line("web_a", *names),))
+    assert reasons(wanted(), after) == [
+        "certificate-too-large: secret/web/a: certs/web_a.pem serves 2000 names, too many for the Runtime API"
+    ]

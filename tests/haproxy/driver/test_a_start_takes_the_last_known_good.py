@@ -4,7 +4,7 @@ import pytest
 
 from haloy.model.routing import Target
 from haloy.proxies.base import Applied
-from haloy.proxies.haproxy.events import Event, Started, Unusable
+from haloy.proxies.haproxy.events import Event, Unusable
 from haloy.proxies.haproxy.process import StartFailed
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
 from tests.haproxy.driver.upstreams import upstreams
@@ -12,10 +12,6 @@ from tests.support.http_client import get
 from tests.support.ports import free_port
 
 HOSTS = [host("a.example", {"": (Target("web/shop"),)})]
-
-
-async def generation_of(events: list[Event]) -> str:
-    return next(event.generation for event in events if isinstance(event, Started))
 
 
 async def test_after_a_stop_it_serves_what_it_served(tmp_path: Path) -> None:
@@ -95,6 +91,18 @@ async def test_nothing_usable_at_all_answers_404(tmp_path: Path) -> None:
     damage_everything((tmp_path / "haproxy" / "current").resolve())
     async with haproxy(tmp_path, listeners):
         assert (await get(http, "a.example")).status == 404
+
+
+async def test_a_state_directory_that_was_moved_is_told_apart(tmp_path: Path) -> None:
+    listeners, events = fleet(free_port()), list[Event]()
+    http = listeners.listeners[0].binds[0].port
+    (tmp_path / "old").mkdir()
+    async with haproxy(tmp_path / "old", listeners):
+        pass
+    (tmp_path / "old").rename(tmp_path / "new")
+    async with haproxy(tmp_path / "new", listeners, events):
+        assert (await get(http, "a.example")).status == 404
+    assert ["another state directory" in event.reason for event in events if isinstance(event, Unusable)] == [True]
 
 
 async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

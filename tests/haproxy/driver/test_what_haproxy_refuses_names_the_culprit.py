@@ -76,3 +76,20 @@ async def test_a_value_that_cannot_be_written_is_a_failure_and_no_exception(tmp_
         assert isinstance(outcome, Failed)
         assert outcome.step == "render"
         assert [refusal.source for refusal in outcome.refusals] == [bad.candidates[0].source]
+
+
+async def test_a_start_that_fails_leaves_the_old_worker_and_its_generation(tmp_path: Path) -> None:
+    port = free_port()
+    async with upstreams(2) as (one, other), haproxy(tmp_path, fleet(port)) as proxy:
+        hosts, shop = [host("a.example", TO_SHOP)], [cluster("shop", [local(one.port)])]
+        assert isinstance(await proxy.apply(delivery(fleet(port), hosts, shop)), Applied)
+        current = (tmp_path / "haproxy" / "current").resolve()
+        outcome = await proxy.apply(delivery(fleet(other.port), hosts, shop))
+        assert isinstance(outcome, Failed)
+        assert outcome.step == "reload"
+        assert any(str(other.port) in refusal.message for refusal in outcome.refusals), outcome
+        assert (await get(port, "a.example")).body == str(one.port).encode()
+        assert (tmp_path / "haproxy" / "current").resolve() == current
+        more = [*shop, cluster("cart", [])]
+        assert isinstance(await proxy.apply(delivery(fleet(port), hosts, more)), Applied)
+        assert (await get(port, "a.example")).body == str(one.port).encode()

@@ -102,7 +102,7 @@ def one_of_everything(value: str, port: int, up_port: int) -> Model:
                 candidate(rule("regex", "web/up"), escaped("/r" + value), PathKind.REGEX),
             )
         ],
-        [cluster("web/up", up_port, health_check=HealthCheck(check, interval=60_000))],
+        [cluster("web/up", up_port, health_check=HealthCheck(check, interval=500))],
     )
 
 

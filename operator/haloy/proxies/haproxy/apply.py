@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
+from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy import certificates, maps_runtime, servers_runtime
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.cli_commands import Command, PayloadTooLarge, UnsafeCommand
 from haloy.proxies.haproxy.live import assemble, read_live, touched
 from haloy.proxies.haproxy.plan import plan
-from haloy.proxies.haproxy.running import Running
+from haloy.proxies.haproxy.reasons import secret_of
+from haloy.proxies.haproxy.running import Running, sections
 from haloy.proxies.haproxy.runtime_api import CommandFailed, RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.steps import (
     AddCertificateLine,
@@ -18,6 +20,7 @@ from haloy.proxies.haproxy.steps import (
     DrainServer,
     DropCertificate,
     NewCertificate,
+    Reload,
     RemoveCertificateLine,
     RemoveServer,
     ReplaceCertificate,
@@ -32,12 +35,14 @@ from haloy.proxies.haproxy.steps import (
 
 
 class StepFailed(Exception):
-    """HAProxy did not do what `step` asked, or did something else; the message says what it said. A reload is due."""
+    """HAProxy did not do what was asked, or did something else; the message says what it said. A reload is due.
 
-    def __init__(self, step: str, reason: str) -> None:
-        super().__init__(f"{step}: {reason}")
+    `step`: the first of those concerned, None where none in particular is.
+    """
+
+    def __init__(self, words: str, reason: str, step: RuntimeStep | None = None) -> None:
+        super().__init__(f"{words}: {reason}")
         self.step = step
-        self.reason = reason
 
 
 async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping[str, bytes]) -> None:
@@ -51,7 +56,7 @@ async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping
             await _take(api, some, materials)
         except (CommandFailed, RuntimeUnavailable, PayloadTooLarge, UnsafeCommand) as error:
             words = str(some[0]) if len(some) == 1 else f"{len(some)} steps of {kind.__name__}"
-            raise StepFailed(words, str(error)) from error
+            raise StepFailed(words, str(error), some[0]) from error
 
 
 async def read_back(
@@ -68,7 +73,24 @@ async def read_back(
     running = assemble(wanted, live, pem, crt_list=before.crt_list)
     left = [step for step in plan(running, wanted, {}).steps if not isinstance(step, WriteFiles | RemoveServer)]
     if left:
-        raise StepFailed("read back", f"still to do: {'; '.join(map(str, left))}")
+        first = next((step for step in left if not isinstance(step, Reload)), None)
+        raise StepFailed("read back", f"still to do: {'; '.join(map(str, left))}", first)
+
+
+def source_of(failure: StepFailed, wanted: Artifacts) -> ObjectRef | None:
+    """The object that a step was about, where the step says so."""
+    match failure.step:
+        case AddServer() | RestoreServer() | SetWeight() | SetState() | DrainServer() | RemoveServer():
+            section = sections(wanted).get(failure.step.section)
+            return None if section is None else section.source
+        case NewCertificate() | ReplaceCertificate() | DropCertificate():
+            return secret_of(failure.step.path)
+        case AddCertificateLine() | RemoveCertificateLine():
+            return secret_of(failure.step.line.path)
+        case SetMapEntries() | DeleteMapEntries() | SwapMap() | None:
+            return None
+        case _:
+            assert_never(failure.step)
 
 
 async def _take(api: RuntimeApi, steps: list[RuntimeStep], materials: Mapping[str, bytes]) -> None:

@@ -35,6 +35,7 @@ from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.settings import HaproxySettings, possible_connections
 from haloy.proxies.haproxy.source_map import source_map
 from haloy.proxies.haproxy.supervisor import Supervisor
+from haloy.proxies.haproxy.system_ca import system_ca
 from haloy.proxies.haproxy.tokens import UnsafeValueError
 from haloy.proxies.haproxy.transaction import Transactions
 
@@ -98,6 +99,7 @@ class Haproxy:
         self._options = HaproxyOptions(
             stats_socket=str(files.worker_socket),
             server_state=str(state_file.absolute()),
+            system_ca=system_ca(),
             max_connections=settings.max_connections or possible_connections(),
             access_log=settings.access_log is not None,
             peers=f"unix@{files.directory / 'peers.sock'}",

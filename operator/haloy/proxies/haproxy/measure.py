@@ -41,7 +41,8 @@ def by_name(rows: tuple[StatRow, ...]) -> tuple[dict[str, Traffic], dict[tuple[s
 
 
 def by_route(tables: tuple[Table, ...]) -> dict[str, Traffic]:
-    """The table of counters, by `namespace/name`. HAProxy counts 4xx as http_err_cnt, 5xx as http_fail_cnt. Pure."""
+    """The table of counters, by `namespace/name`. HAProxy counts 4xx as http_err_cnt, 5xx as http_fail_cnt. haloy's own
+    keys (redirects, requests that no candidate of a chain took) hold no slash and are left out. Pure."""
     return {
         entry["key"]: Traffic(
             requests=_counter(entry, "http_req_cnt"),
@@ -52,6 +53,7 @@ def by_route(tables: tuple[Table, ...]) -> dict[str, Traffic]:
         )
         for table in tables
         for entry in table.entries
+        if "/" in entry["key"]
     }
 
 

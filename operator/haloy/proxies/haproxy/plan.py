@@ -10,7 +10,7 @@ from haloy.proxies.base import ReloadCause, ReloadReason
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
 from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.maps import MAP_ORDER
-from haloy.proxies.haproxy.reasons import structural_reasons
+from haloy.proxies.haproxy.reasons import secret_of, structural_reasons
 from haloy.proxies.haproxy.running import Running, sections
 from haloy.proxies.haproxy.steps import (
     AddCertificateLine,
@@ -54,7 +54,7 @@ def plan(running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int], limi
     reasons = (
         *(ReloadReason(ReloadCause.DRIFT, None, sentence) for sentence in running.drift),
         *structural_reasons(running, wanted),
-        *_too_large((*new, *changed), wanted, pem_sizes, limit),
+        *_too_large((*new, *changed), running, wanted, pem_sizes, limit),
     )
     if reasons:
         return Plan((Reload(reasons),))
@@ -143,13 +143,22 @@ def _added(running: Running, wanted: Artifacts) -> Iterator[Server]:
 
 
 def _too_large(
-    paths: tuple[str, ...], wanted: Artifacts, pem_sizes: Mapping[str, int], limit: int | None
+    paths: tuple[str, ...], running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int], limit: int | None
 ) -> Iterator[ReloadReason]:
+    """Certificates that do not fit into a command, and lines with so many names that they do not."""
+    if limit is None:
+        return
+    room = limit - WORDS
     for path in paths:
         size = pem_sizes.get(wanted.pem_files[path], 0)
-        if limit is not None and size > limit - WORDS:
-            detail = f"{path} has {size} bytes, the Runtime API takes {limit - WORDS}"
-            yield ReloadReason(ReloadCause.CERTIFICATE_TOO_LARGE, None, detail)
+        if size > room:
+            detail = f"{path} has {size} bytes, the Runtime API takes {room}"
+            yield ReloadReason(ReloadCause.CERTIFICATE_TOO_LARGE, secret_of(path), detail)
+    known = set(running.artifacts.certificates)
+    for line in wanted.certificates:
+        if running.crt_list and line not in known and sum(len(name) + 1 for name in line.filters) > room:
+            detail = f"{line.path} serves {len(line.filters)} names, too many for the Runtime API"
+            yield ReloadReason(ReloadCause.CERTIFICATE_TOO_LARGE, secret_of(line.path), detail)
 
 
 def _map_steps(

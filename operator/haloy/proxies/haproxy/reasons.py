@@ -9,6 +9,7 @@ from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
 from haloy.proxies.haproxy.running import Running, sections
 
 _OBJECT = re.compile(r"\s*# (Route|Backend|HealthPolicy|Secret) ([a-z0-9.-]+)/([a-z0-9.-]+)(?:\s|$)")
+_PEM = re.compile(r"(?:certs|ca)/([a-z0-9-]+)_([a-z0-9.-]+)\.pem")
 _LONGEST_LINE = 120
 
 
@@ -25,6 +26,12 @@ def structural_reasons(running: Running, wanted: Artifacts) -> Iterator[ReloadRe
         if name not in after:
             yield _disappeared(section)
     yield from _files(running.artifacts.files, wanted)
+
+
+def secret_of(path: str) -> ObjectRef | None:
+    """The Secret that a PEM file was made from, by its name (`names.certificate_file`, `names.bundle_file`)."""
+    match = _PEM.fullmatch(path)
+    return None if match is None else ObjectRef("Secret", match[1], match[2])
 
 
 def _appeared(section: Section) -> ReloadReason:

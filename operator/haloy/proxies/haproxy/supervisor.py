@@ -143,6 +143,8 @@ class Supervisor:
         token = token_of(generation)
         if token is None:
             return "the file that says its revision is damaged"
+        if not self._made_for_here(generation):
+            return "it was made for another state directory"
         if self._process is not None:  # it is dead, but holds the run directory
             await self._process.stop(0)
         process = self.new_process()
@@ -163,6 +165,11 @@ class Supervisor:
             os.close(log)
         self._run(process, generation, adopted=False)
         return None
+
+    def _made_for_here(self, generation: Generation) -> bool:
+        """Whether its worker would answer where it is asked: a state directory may have been copied or moved."""
+        socket = str(self._files.worker_socket)
+        return "'" in socket or socket.encode() in (generation.read("00-global.cfg") or b"")
 
     def remember(self, states: str) -> None:
         """Keep what HAProxy said about its servers just now, in case it dies."""

@@ -12,7 +12,7 @@ from haloy.clock import Clock
 from haloy.proxies.base import Applied, Failed, Outcome, Refusal, ReloadCause, ReloadReason
 from haloy.proxies.haproxy import certificates, maps_runtime
 from haloy.proxies.haproxy.alerts import Alert, Severity
-from haloy.proxies.haproxy.apply import StepFailed, read_back, take
+from haloy.proxies.haproxy.apply import StepFailed, read_back, source_of, take
 from haloy.proxies.haproxy.candidate import ConfigFiles
 from haloy.proxies.haproxy.cli_answers import CommandFailed
 from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
@@ -106,7 +106,8 @@ class Transactions:
                     failure = await self._at_run_time(target, made)
                     if failure is None:
                         return self._applied(target, sent, began)
-                    forced = (ReloadReason(ReloadCause.RUNTIME_FAILED, None, str(failure)),)
+                    source = source_of(failure, target.artifacts)
+                    forced = (ReloadReason(ReloadCause.RUNTIME_FAILED, source, str(failure)),)
                 pause = self._too_soon()
                 if pause <= 0:
                     reasons = forced or (made.reload.reasons if made.reload is not None else ())

@@ -1,0 +1,21 @@
+"""Where this machine keeps the authorities that everybody trusts.
+
+HAProxy's own `@system-ca` finds nothing in builds whose OpenSSL was configured for another system (the embedded one on
+Debian 12 refuses to start), so haloy names the file.
+"""
+
+import ssl
+from pathlib import Path
+
+_WELL_KNOWN = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def system_ca() -> str:
+    """The bundle that Python's OpenSSL uses, else one where a distribution puts it, else HAProxy's `@system-ca`."""
+    found = ssl.get_default_verify_paths().cafile
+    return next((path for path in (found, *_WELL_KNOWN) if path is not None and Path(path).is_file()), "@system-ca")

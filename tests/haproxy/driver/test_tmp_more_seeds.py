@@ -1,0 +1,149 @@
+"""Random changes of everything: after each, HAProxy does what is wanted; a forced reload in between changes nothing."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haloy.model.cluster import Cluster, Endpoint, EndpointState
+from haloy.model.health import HealthCheck, TcpCheck
+from haloy.model.listener import Fleet
+from haloy.model.model import Delivery
+from haloy.model.routing import Target, VirtualHost
+from haloy.proxies.base import Applied
+from haloy.proxies.haproxy.driver import Haproxy
+from haloy.proxies.haproxy.options import HaproxyOptions
+from haloy.proxies.haproxy.process import run_dir
+from haloy.proxies.haproxy.render import render
+from haloy.proxies.haproxy.runtime_api import RuntimeApi
+from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host
+from tests.haproxy.driver.pem import pem
+from tests.haproxy.driver.truth import expected, truth
+from tests.support.ports import free_port
+from tests.support.small_haproxy import eventually
+
+PEMS = {(name, version): pem(f"{name}.example") for name in "abc" for version in (1, 2)}
+STEPS = 25
+
+
+@dataclass
+class World:
+    """What a user might have written, changed a little at a time."""
+
+    listeners: Fleet
+    endpoints: dict[str, dict[int, Endpoint]] = field(default_factory=lambda: {"one": {}, "two": {}})
+    hosts: dict[str, dict[str, tuple[Target, ...]]] = field(default_factory=dict)
+    certificates: dict[str, int] = field(default_factory=dict)
+    intervals: dict[str, int] = field(default_factory=lambda: {"one": 2000, "two": 2000})
+
+    def step(self, chance: random.Random) -> str:
+        """One change; returns its name."""
+        name = chance.choice(["endpoint", "endpoint", "weight", "drain", "host", "host", "certificate", "structure"])
+        members = self.endpoints[chance.choice(sorted(self.endpoints))] if self.endpoints else {}
+        match name:
+            case "endpoint":
+                number = chance.randrange(1, 6)
+                if members.pop(number, None) is None:
+                    members[number] = Endpoint(f"127.0.1.{number}", 9, weight=chance.choice([0, 1, 100, 256]))
+            case "weight" | "drain" if members:
+                number = chance.choice(sorted(members))
+                state = chance.choice(list(EndpointState)) if name == "drain" else members[number].state
+                members[number] = Endpoint(f"127.0.1.{number}", 9, weight=chance.randrange(0, 257), state=state)
+            case "host":
+                label = f"{chance.choice('abcd')}.example"
+                if self.hosts.pop(label, None) is None or chance.random() < 0.5:
+                    self.hosts[label] = {
+                        path: tuple(
+                            Target(f"web/{target}", chance.randrange(0, 4)) for target in ("one", "two", "gone")
+                        )[: chance.randrange(1, 4)]
+                        for path in chance.sample(["", "/x", "/x/y", "/z z"], chance.randrange(1, 4))
+                    }
+            case "certificate":
+                label = chance.choice("abc")
+                if label in self.certificates and chance.random() < 0.4:
+                    del self.certificates[label]
+                else:
+                    self.certificates[label] = chance.choice([1, 2])
+            case "structure":
+                key = chance.choice(["one", "two", "three"])
+                if key == "three" and self.endpoints.pop("three", None) is None:
+                    self.endpoints["three"] = {}
+                else:
+                    self.intervals[key] = chance.choice([2000, 3000])
+            case _:
+                pass
+        return name
+
+    def delivery(self) -> Delivery:
+        hosts: list[VirtualHost] = [
+            host(name, paths, name[0] if name[0] in self.certificates else None) for name, paths in self.hosts.items()
+        ]
+        clusters: list[Cluster] = [
+            cluster(name, members.values(), HealthCheck(TcpCheck(), interval=self.intervals.get(name, 2000)))
+            for name, members in self.endpoints.items()
+        ]
+        content = {name: PEMS[name, version] for name, version in self.certificates.items()}
+        return delivery(self.listeners, hosts, clusters, content)
+
+
+def loaded(made: Delivery, options: HaproxyOptions, fallback: bytes) -> dict[str, Any]:
+    """What HAProxy should say. A certificate that no host uses, and a map that no line names, need not be loaded."""
+    artifacts = render(made.model, options)
+    text = "".join(section.text for fragment in artifacts.fragments for section in fragment.sections)
+    artifacts = replace(artifacts, maps={name: held for name, held in artifacts.maps.items() if name in text})
+    used = {line.path for line in artifacts.certificates}
+    content = {
+        path: made.materials[digest].pem.reveal() for path, digest in artifacts.pem_files.items() if path in used
+    }
+    return expected(artifacts, {options.fallback_certificate: fallback, **content})
+
+
+def without_unused(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Certificates that lie loaded without a line that names them do no harm until the next reload."""
+    return {
+        **found,
+        "certificates": {path: held for path, held in found["certificates"].items() if path in wanted["certificates"]},
+    }
+
+
+async def check(proxy: Haproxy, api: RuntimeApi, wanted: dict[str, Any], what: str) -> None:
+    async def equal() -> bool:
+        return without_unused(await truth(api), wanted) == wanted
+
+    try:
+        await eventually(equal, what, 5)
+    except AssertionError:
+        assert without_unused(await truth(api), wanted) == wanted, what
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4, 14))
+async def test_random_changes(tmp_path: Path, seed: int) -> None:
+    chance, listeners = random.Random(seed), fleet(free_port(), free_port())
+    world = World(listeners)
+    async with haproxy(tmp_path, listeners, min_reload_interval=0.0) as proxy:
+        socket = run_dir(tmp_path) / "worker.sock"
+        options = HaproxyOptions(
+            str(socket), str((tmp_path / "haproxy" / "server-state").absolute()), max_connections=500,
+            peers=f"unix@{socket.with_name('peers.sock')}",
+        )  # fmt: skip
+        fallback = (tmp_path / "haproxy" / "fallback.pem").read_bytes()
+        history = []
+        for number in range(STEPS):
+            history += [world.step(chance) for _ in range(chance.randrange(1, 4))]
+            made = world.delivery()
+            outcome = await proxy.apply(made)
+            assert isinstance(outcome, Applied), (history, outcome)
+            assert "runtime-failed" not in {reason.cause.value for reason in outcome.reload}, (history, outcome)
+            api = RuntimeApi(socket)
+            await check(proxy, api, loaded(made, options, fallback), f"seed {seed} after {history}")
+            if number % 5 == 4:
+                again = await proxy.reload()
+                assert isinstance(again, Applied), again
+                await api.disconnect()
+                await check(proxy, api, loaded(made, options, fallback), f"seed {seed} reloaded after {history}")
+            await api.disconnect()
+            await asyncio.sleep(0)
