@@ -184,7 +184,7 @@ class Reconciler:
             if held.before is not None:
                 objects[ref] = held.before
             else:
-                excluded = {**excluded, **held.fields}
+                excluded.update((place, words) for place, words in held.fields.items())
         if objects != snapshot.objects:
             snapshot = replace(snapshot, objects=objects)
         context = replace(

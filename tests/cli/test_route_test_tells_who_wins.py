@@ -13,7 +13,7 @@ def test_the_winner_its_backends_and_the_losers_are_told() -> None:
     assert outcome.out.splitlines() == [
         "host shop.localhost is named exactly; the path is below /api",
         "wins   default/shop rule api (spec.rules[0].matches[0])",
-        "         filter UrlRewrite",
+        "         filter URLRewrite",
         "         backend default/api weight 1",
         "loses  default/shop rule front (spec.rules[1].matches[0]): /api is longer than /",
     ]

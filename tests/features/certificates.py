@@ -1,6 +1,9 @@
 """Certificates for tests, made on the spot."""
 
 import base64
+import ssl
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +28,21 @@ class Pair:
         )
 
 
+    def context(self, client_ca: bytes | None = None, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """For a server; `client_ca`: it wants a certificate of this CA from its clients."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(self.certificate + self.key)
+            file.flush()
+            context.load_cert_chain(file.name)
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=client_ca.decode())
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return context
+
+
 class Authority:
     """A CA of the test's own."""
 
@@ -44,6 +62,11 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
+
+    def secret(self, name: str) -> str:
+        """The YAML of a Secret with ca.crt."""
+        crt = base64.b64encode(self.pem).decode()
+        return f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\ntype: Opaque\ndata: {{ca.crt: {crt}}}\n---\n"
 
     def issue(self, *hosts: str, start: timedelta = timedelta(days=-1), end: timedelta = timedelta(days=90)) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())

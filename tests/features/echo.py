@@ -1,6 +1,7 @@
 """Upstreams of the feature tests: real HTTP servers on loopback that say who they are and what they received."""
 
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -40,12 +41,12 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no news: health checks do."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextmanager
-def echo(name: str, port: int = 0) -> Iterator[Echo]:
+def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Echo]:
     """Serve until the block ends; then the port refuses connections, as a dead process's does."""
     upstream = Echo(name)
 
@@ -62,6 +63,8 @@ def echo(name: str, port: int = 0) -> Iterator[Echo]:
                 "header_names": [key for key, _ in self.headers.items()],
                 "body": self.rfile.read(length).decode("latin-1"),
             }
+            if isinstance(self.connection, ssl.SSLSocket):
+                record["tls"] = {"alpn": self.connection.selected_alpn_protocol(), "client": self.connection.getpeercert()}
             check = self.path.partition("?")[0] == "/healthz"
             (upstream.checks if check else upstream.seen).append(record)
             if not check:
@@ -81,6 +84,8 @@ def echo(name: str, port: int = 0) -> Iterator[Echo]:
             """Quiet."""
 
     server = Server(("127.0.0.1", port), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     upstream.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -114,4 +114,5 @@ def test_among_weighted_backends_a_client_keeps_its_backend_while_that_has_weigh
     sticky.write("pair.yaml", pair(0, 1))
     eventually(lambda: seen(a), lambda found: found == {"c"})
     assert seen(c) == {"c"}
+    sticky.wait_condition("Route", "pair", "Programmed", "True")
     assert sticky.reload_count() == reloads

@@ -95,10 +95,10 @@ def _answer(connection: H2Connection, stream: int, body: bytes) -> None:
 
 
 @asynccontextmanager
-async def h2_upstream() -> AsyncIterator[H2Upstream]:
+async def h2_upstream(tls: ssl.SSLContext | None = None) -> AsyncIterator[H2Upstream]:
     """An H2Upstream on a free port, gone in the end."""
     one = H2Upstream()
-    server = await asyncio.start_server(one.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(one.serve, "127.0.0.1", 0, ssl=tls)
     one.port = server.sockets[0].getsockname()[1]
     try:
         yield one

@@ -74,7 +74,11 @@ def check(binary: Path, conf: Path, environment: Mapping[str, str] | None = None
         env=dict(environment or {}),
         check=False,
     )
-    told = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "[NOTICE]" not in line and line != "Configuration file is valid")
+    told = "\n".join(
+        line
+        for line in (done.stdout + done.stderr).splitlines()
+        if "[NOTICE]" not in line and line != "Configuration file is valid"
+    )
     return told if done.returncode == 0 else told or f"exit status {done.returncode}"
 
 

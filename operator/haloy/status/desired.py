@@ -4,7 +4,7 @@ The order of judgement, for each kind, is the order in which its function below 
 and `Stalled` are drawn from those (kstatus: a doomed object says Stalled, a waiting one Reconciling).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -79,8 +79,12 @@ def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns
 def _accepted(report: Report, rejection: Rejection | None) -> Finding:
     if rejection is not None:
         kept = " The version before it stays in force." if rejection.kept else " It is not served."
-        return Finding(Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {' '.join(rejection.problems)}{kept}")
+        return Finding(Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {_sentences(rejection.problems)}{kept}")
     return _worst(report, Type.ACCEPTED, Reason.ACCEPTED, "The object is valid.")
+
+
+def _sentences(problems: Iterable[str]) -> str:
+    return " ".join(f"{problem.rstrip('.')}." for problem in problems)
 
 
 def _partially_invalid(report: Report) -> list[Finding]:
@@ -145,7 +149,7 @@ def _healthy(report: Report, health: HealthView) -> Finding:
     )
 
 
-def _summary(found: Iterable[Finding]) -> list[Finding]:
+def _summary(found: Sequence[Finding]) -> list[Finding]:
     bad = [finding for finding in found if finding.status is FALSE]
     waiting = [finding for finding in found if finding.status is UNKNOWN and finding.type is not Type.HEALTHY]
     partial = [finding for finding in found if finding.type is Type.PARTIALLY_INVALID]
@@ -158,7 +162,9 @@ def _summary(found: Iterable[Finding]) -> list[Finding]:
     elif partial:
         ready = Finding(Type.READY, TRUE, Reason.PARTIALLY_INVALID, partial[0].message)
     else:
-        ready = Finding(Type.READY, TRUE, Reason.READY, "Accepted, programmed, and able to answer.")
+        served = any(finding.type is Type.PROGRAMMED for finding in found)
+        words = "Accepted, programmed, and able to answer." if served else "Accepted."
+        ready = Finding(Type.READY, TRUE, Reason.READY, words)
     # Health comes and goes by itself: an unhealthy object is neither on its way nor stuck.
     stuck = [finding for finding in bad if finding.type is not Type.HEALTHY and finding.reason not in hopeful]
     reconciling = bool(pending) and not stuck

@@ -1,6 +1,8 @@
 """haloy is killed before each of its side effects in turn: HAProxy serves on, and the next haloy makes it right."""
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from haloy.proxies.base import Applied, ReloadCause, ReloadReason
 from haloy.proxies.haproxy.events import Started
+from haloy.proxies.haproxy.run_files import read_pid_file
 from tests.haproxy.driver.crashing import Orders, materials
 from tests.haproxy.driver.pem import pem
 from tests.haproxy.driver.truth import expected, truth
@@ -61,6 +64,9 @@ async def check(binary: Path, directory: Path, structural: bool, point: int) -> 
             assert await truth(proxy.api) == expected(artifacts, content)
         finally:
             await proxy.transactions.close(0)
+            left = read_pid_file(proxy.files.pid_file)  # only if the test failed before it took the orphan up
+            if left is not None:
+                os.killpg(left, signal.SIGKILL)
     count = directory / "count"
     return int(count.read_text()) if count.exists() else 0
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from string import punctuation
 from urllib.parse import quote
 
 import pytest
@@ -32,6 +33,7 @@ def forms(value: str) -> set[str]:
     """How `value` may stand in a word: as it is, in a log-format string, in a path, as an argument, as an expression."""
     path = quote(value, safe="/%:@!$&'()*+,;=~-._")
     plain = {value, escaped(value), path, path.lstrip("/"), path.rstrip("/"), path.strip("/")}
+    plain |= {quote(value, safe=punctuation)}
     quoted = {value.replace("'", "'\\''")}
     return plain | quoted | {form.replace("%", "%%") for form in plain}
 

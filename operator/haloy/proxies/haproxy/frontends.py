@@ -24,8 +24,9 @@ _NOT_SECURE = tokens.keyword("!{ var(req.secure) -m found }")
 class Routing:
     """What all frontends have in common.
 
-    `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `weighted`: whether there is
-    anything to draw; `suffixes`: how many labels many-label wildcards have, most first; `certificate`: the file answering to unknown names; `anywhere`: the virtual host ANY.
+    `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `weighted`: whether there is anything
+    to draw; `suffixes`: how many labels many-label wildcards have, most first; `certificate`: the file answering to unknown
+    names; `anywhere`: the virtual host ANY.
     """
 
     conditions: tuple[Block, ...] = ()

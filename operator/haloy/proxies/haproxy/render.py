@@ -129,7 +129,7 @@ def _routing(
     return Routing(
         conditions=tuple(_conditions(hosts)),
         cookies=tuple(sorted({cookie for item in found.values() for cookie in item.cookies})),
-        weighted=any(item.entries for item in found.values()),
+        weighted=any(item.several for item in found.values()),
         suffixes=tuple(
             sorted({vhost.host.count(".") for vhost in model.virtual_hosts if vhost.kind is many}, reverse=True)
         ),

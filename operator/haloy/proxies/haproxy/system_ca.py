@@ -18,4 +18,4 @@ _WELL_KNOWN = (
 def system_ca() -> str:
     """The bundle that Python's OpenSSL uses, else one where a distribution puts it, else HAProxy's `@system-ca`."""
     found = ssl.get_default_verify_paths().cafile
-    return next((path for path in (found, *_WELL_KNOWN) if path is not None and Path(path).is_file()), "@system-ca")
+    return next((path for path in (found or "", *_WELL_KNOWN) if Path(path).is_file()), "@system-ca")

@@ -20,11 +20,16 @@ LARGEST_TOTAL = 1000
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """`value` stands in maps/rules.map, `entries` in maps/weights.map, `cookies` are the affinity cookies that may decide."""
+    """`value` stands in maps/rules.map, `entries` in maps/weights.map.
+
+    `several`: the rule names more than one section, `cookies`: the affinity cookies that may decide between them; both
+    whatever the weights are now, so that a change of weights never changes the configuration itself.
+    """
 
     value: str
     entries: tuple[tuple[str, str], ...] = ()
     cookies: tuple[str, ...] = ()
+    several: bool = False
 
 
 def destination(rule: Rule, clusters: Mapping[str, Cluster]) -> Destination:
@@ -34,22 +39,25 @@ def destination(rule: Rule, clusters: Mapping[str, Cluster]) -> Destination:
         known = target.cluster is not None and target.cluster in clusters
         section = cluster_section(target.cluster) if known and target.cluster is not None else MISSING
         weights[section] = weights.get(section, 0) + target.weight
-    weights = {section: weight for section, weight in weights.items() if weight > 0}
-    if len(weights) <= 1:
-        return Destination(next(iter(weights), MISSING))
-    counts = shares(list(weights.values()))
-    slots = [section for section, count in zip(weights, counts, strict=True) for _ in range(count)]
-    sticky = {
+    several = len(weights) > 1
+    affinities = {
         cluster.name: cluster.affinity.name
         for target in rule.targets
-        if target.weight > 0 and (cluster := clusters.get(target.cluster or "")) is not None and cluster.affinity
+        if (cluster := clusters.get(target.cluster or "")) is not None and cluster.affinity
     }
-    pins = [(cluster_cookie_id(cluster), cluster_section(cluster)) for cluster in sorted(sticky)]
+    cookies = tuple(sorted(set(affinities.values()))) if several else ()
+    weights = {section: weight for section, weight in weights.items() if weight > 0}
+    if len(weights) <= 1:
+        return Destination(next(iter(weights), MISSING), (), cookies, several)
+    counts = shares(list(weights.values()))
+    slots = [section for section, count in zip(weights, counts, strict=True) for _ in range(count)]
+    sticky = sorted(cluster for cluster in affinities if weights.get(cluster_section(cluster)))
+    pins = [(cluster_cookie_id(cluster), cluster_section(cluster)) for cluster in sticky]
     name = "%" + digest("weights", rule.id, *slots, "@", *(part for pin in pins for part in pin), size=8)
     entries = [(name, str(len(slots)))]
     entries += [(f"{name}.{number}", section) for number, section in enumerate(slots)]
     entries += [(f"{name}@{pin}", section) for pin, section in pins]
-    return Destination(name, tuple(entries), tuple(sorted(set(sticky.values()))))
+    return Destination(name, tuple(entries), cookies, several)
 
 
 def shares(weights: list[int]) -> list[int]:

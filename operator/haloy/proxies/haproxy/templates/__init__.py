@@ -31,6 +31,8 @@ def _environment() -> Environment:
 
 
 def _token(value: object) -> str:
+    if isinstance(value, StrictUndefined):
+        return str(value)  # raises UndefinedError with the value's name
     if not isinstance(value, Token):
         raise TypeError(f"a template may print tokens only, not {value!r}")
     return value.text
