@@ -22,6 +22,7 @@ from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.settings import HaproxySettings
 from haloy.reconciler import Reconciler
 from haloy.retained import Retained
+from haloy.sources.loss import Reading
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.translate import Context
@@ -113,8 +114,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def deliver(world: World) -> None:
     """The source's first complete reading."""
-    from haloy.sources.loss import Reading
-
     item = load_object(BACKEND)
     world.store.replace("test", Reading({item.ref: item}, {}))
 

@@ -197,24 +197,24 @@ class Reconciler:
 
     def _hold(self, snapshot: Snapshot, failed: Failed) -> bool:
         """Hold back what the proxy named. False: it named nothing that is not held back already."""
-        found = False
+        named: dict[ObjectRef, dict[FieldRef, str]] = {}
         for refusal in failed.refusals:
-            source = refusal.source
-            refused = snapshot.objects.get(source.ref) if source else None
-            if source is None or refused is None:
-                continue
-            held = self.state.held.get(source.ref)
+            if refusal.source is not None and refusal.source.ref in snapshot.objects:
+                named.setdefault(refusal.source.ref, {})[refusal.source] = refusal.message
+        found = False
+        for ref, fields in named.items():
+            held = self.state.held.get(ref)
             if held is None:
-                before = self.state.live_objects.get(source.ref)
-                held = Held(refused, {source: refusal.message}, before if before is not refused else None)
+                before = self.state.live_objects.get(ref)
+                refused = snapshot.objects[ref]
+                self.state.held[ref] = Held(refused, fields, before if before is not refused else None)
             elif held.before is not None:
                 # The version that was live is refused as well: from now on only fields are left out.
-                held = replace(held, before=None)
-            elif source not in held.fields:
-                held = replace(held, fields={**held.fields, source: refusal.message})
-            else:
+                self.state.held[ref] = replace(held, before=None)
+            elif fields.keys() <= held.fields.keys():
                 continue
-            self.state.held[source.ref] = held
+            else:
+                self.state.held[ref] = replace(held, fields={**held.fields, **fields})
             found = True
         return found
 

@@ -79,7 +79,9 @@ def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns
 def _accepted(report: Report, rejection: Rejection | None) -> Finding:
     if rejection is not None:
         kept = " The version before it stays in force." if rejection.kept else " It is not served."
-        return Finding(Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {_sentences(rejection.problems)}{kept}")
+        return Finding(
+            Type.ACCEPTED, FALSE, Reason.INVALID, f"{rejection.place}: {_sentences(rejection.problems)}{kept}"
+        )
     return _worst(report, Type.ACCEPTED, Reason.ACCEPTED, "The object is valid.")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import ssl
 
 from haloy.model.cluster import Endpoint
@@ -134,4 +135,6 @@ async def test_haproxys_own_notices_are_not_in_the_access_log(serve: Serve) -> N
     async with serve(wanted) as running:
         await get(port, "a.b")
         await running.log_records(1)
+        running.process.send_signal(signal.SIGUSR1)  # the old process of a reload gets it too: "Proxy ... stopped"
+        await running.process.wait()
     assert len(running.log_text().splitlines()) == 1

@@ -13,6 +13,7 @@ from haloy.model.filters import (
     ResponseHeaderModifier,
     UrlRewrite,
 )
+from haloy.model.listener import ClientLimits
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 from tests.support.http_client import get
@@ -159,3 +160,12 @@ async def test_a_direct_response_is_the_body_byte_for_byte(serve: Serve) -> None
     assert answer.one("x-note") == "n"
     assert (head.status, head.body) == (503, b"")
     assert (empty.status, empty.body) == (204, b"")
+
+
+async def test_a_long_answer_fits_even_where_headers_must_be_short(serve: Serve) -> None:
+    port = free_port()
+    body = "é" * 8192
+    hosts = [host("a.b", candidate(rule("long", filters=(DirectResponse(200, body),))))]
+    for limits in (ClientLimits(), ClientLimits(max_header_size=4096)):
+        async with serve(model(fleet(port, limits=limits), hosts, [])):
+            assert (await get(port, "a.b")).body == body.encode()

@@ -19,6 +19,8 @@ CIPHERS = (
 CIPHERSUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 MAXREWRITE = 1024
 """Bytes kept free in each buffer for the headers that haloy adds."""
+_OWN_HEADERS = 512
+"""Bytes of head of an answer that HAProxy gives by itself."""
 
 _ERRORS = (400, 401, 403, 404, 405, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
 _NOT_FOUND = "files/notfound.txt"
@@ -52,7 +54,9 @@ def _page(status: int) -> bytes:
     return "\r\n".join([*head, "Cache-Control: no-cache", "", body]).encode()
 
 
-def global_sections(fleet: Fleet, options: HaproxyOptions) -> tuple[Section, ...]:
+def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0) -> tuple[Section, ...]:
+    """`largest_body`: bytes of the longest answer that HAProxy gives by itself; with its headers it must fit into a buffer,
+    so that a short limit for headers does not forbid long answers."""
     limits = fleet.limits
     text = print_template(
         "global.cfg.j2",
@@ -63,7 +67,7 @@ def global_sections(fleet: Fleet, options: HaproxyOptions) -> tuple[Section, ...
         server_state=tokens.word(options.server_state),
         maxconn=None if options.max_connections is None else tokens.number(options.max_connections),
         threads=None if options.threads is None else tokens.number(options.threads),
-        bufsize=tokens.number(limits.max_header_size + MAXREWRITE),
+        bufsize=tokens.number(max(limits.max_header_size, largest_body + _OWN_HEADERS) + MAXREWRITE),
         maxrewrite=tokens.number(MAXREWRITE),
         streams=tokens.number(limits.max_streams),
         ciphers=tokens.name(CIPHERS),

@@ -51,6 +51,7 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
         Section(listener_section(listener.name), frontend_text(listener, model.fleet, routing, options), dynamic=False)
         for listener in model.fleet.listeners
     ]
+    largest = max((len(body) for item in answering for _, body in item.files), default=0)
     all_maps = {
         **maps.host_maps(model.virtual_hosts, ports),
         maps.PATHS: maps.fixed_paths() | {key: value for entries in hosts for key, value in entries.paths},
@@ -62,7 +63,7 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
         Artifacts(
             revision="",
             fragments=(
-                Fragment("00-global.cfg", global_sections(model.fleet, options)),
+                Fragment("00-global.cfg", global_sections(model.fleet, options, largest)),
                 Fragment("10-defaults.cfg", (defaults_section(model.fleet),)),
                 Fragment("20-frontends.cfg", tuple(frontends)),
                 Fragment("25-rules.cfg", (*own_sections(model.fleet, options), *(item.section for item in answering))),
