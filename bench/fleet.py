@@ -50,7 +50,9 @@ class Fleet:
             f"  - {{address: {address(number, each + 2 * shift)}, port: {self.port}, weight: {weight}}}\n"
             for each, weight in enumerate(weights)
         )
-        return f"{_HEAD}Backend\nmetadata: {{name: b-{number}}}\nspec:\n  healthPolicy: checks\n  endpoints:\n{endpoints}"
+        return (
+            f"{_HEAD}Backend\nmetadata: {{name: b-{number}}}\nspec:\n  healthPolicy: checks\n  endpoints:\n{endpoints}"
+        )
 
 
 def route(number: int, backend: int | None = None) -> str:

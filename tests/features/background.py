@@ -24,6 +24,12 @@ def background(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
             leave.append((asyncio.get_running_loop(), end))
             ready.set()
             await end.wait()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for _ in range(5):  # transports say goodbye in the rounds after they were closed
+            await asyncio.sleep(0)
 
     def run() -> None:
         try:

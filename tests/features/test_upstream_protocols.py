@@ -1,6 +1,8 @@
 """What passes through: gRPC with its trailers, WebSocket both ways and over a reload, tunnels as long as they may last."""
 
 import asyncio
+import base64
+import hashlib
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -18,8 +20,12 @@ UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 
 
 def accept(request: Received) -> Reply:
-    wants = request.one("upgrade") == "websocket" and "upgrade" in (request.one("connection") or "").lower()
-    return Reply(101, UPGRADE, upgrade=True) if wants else Reply(200, body=b"plain")
+    """The upstream's side of a WebSocket handshake (RFC 6455, section 4.2.2)."""
+    key = request.one("sec-websocket-key")
+    if key is None or request.one("upgrade") != "websocket":
+        return Reply(200, body=b"plain")
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False).digest()
+    return Reply(101, (*UPGRADE, ("Sec-WebSocket-Accept", base64.b64encode(digest).decode())), upgrade=True)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,7 @@ def passing(product: Product, grpc: H2Upstream, web_socket: Upstream) -> Product
         + route(
             "socket",
             "hosts: [socket.test]\nrules:\n- backendRefs: [{name: socket}]\n  timeouts: {request: 500ms, tunnel: 1h}\n"
-            "- matches: [{path: {value: /short}}]\n  backendRefs: [{name: socket}]\n  timeouts: {tunnel: 300ms}\n",
+            "- matches: [{path: {value: /short}}]\n  backendRefs: [{name: socket}]\n  timeouts: {tunnel: 1s}\n",
         ),
     )
     product.wait_condition("Route", "grpc", "Programmed", "True")
@@ -63,7 +69,7 @@ def call(product: Product, body: bytes, tls: ssl.SSLContext | None, port: int) -
 
 
 def test_grpc_passes_end_to_end_over_tls(passing: Product, grpc: H2Upstream) -> None:
-    message = b"\0\0\0\x40\0" + b"m" * 0x4000
+    message = b"\0\0\0\x30\0" + b"m" * 0x3000
     answer = call(passing, message, trusting_nobody(), passing.https)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/grpc")
     assert answer.body == message

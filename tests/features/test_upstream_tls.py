@@ -9,7 +9,7 @@ import pytest
 from tests.features.background import background
 from tests.features.certificates import Authority
 from tests.features.echo import Echo, echo
-from tests.features.product import Product, backend, eventually, policy, route
+from tests.features.product import Product, backend, policy, route
 from tests.support.h2_peers import h2_upstream
 
 OURS, THEIRS = Authority(), Authority()
@@ -89,7 +89,7 @@ def test_http2_over_tls_reaches_an_endpoint_that_speaks_nothing_else(verified: P
     answer = verified.get("h2.test", "/over-h2", method="POST", body=b"hello")
     assert (answer.status, answer.body) == (200, b"hello")
     seen = peers["h2"].requests[-1]
-    assert (seen[":path"], seen[":scheme"], seen[":authority"]) == ("/over-h2", "https", "h2.test")
+    assert (seen[":path"], seen[":scheme"], seen["host"]) == ("/over-h2", "https", "h2.test")
 
 
 def test_a_missing_authority_is_said_and_nothing_is_sent(verified: Product) -> None:
@@ -98,14 +98,17 @@ def test_a_missing_authority_is_said_and_nothing_is_sent(verified: Product) -> N
     assert verified.get("missing.test").status == 500
 
 
-def test_a_new_certificate_of_the_authority_is_believed_after_the_secret_changes(verified: Product) -> None:
+def test_an_authority_that_changes_decides_from_then_on(verified: Product) -> None:
     text = (verified.directory / "secrets.yaml").read_text()
     verified.write("secrets.yaml", text + OURS.secret("rotating"))
     spec = "protocol: https\nhealthPolicy: quick\ntls: {caSecretName: rotating, serverName: up.internal}"
     endpoint = (verified.directory / "backends.yaml").read_text().split("endpoints: [")[1].split("]")[0]
-    verified.write("rotating.yaml", backend("rotating", endpoint, extra=spec) + route("rotating", "hosts: [rotating.test]\nrules: [{backendRefs: [{name: rotating}]}]"))
-    verified.wait_answer("rotating.test", "/", lambda answer: answer.status == 200)
+    rotating = route("rotating", "hosts: [rotating.test]\nrules: [{backendRefs: [{name: rotating}]}]")
+    verified.write("rotating.yaml", backend("rotating", endpoint, extra=spec) + rotating)
+    verified.wait_condition("Backend", "rotating", "Healthy", "True", "AllHealthy")
     verified.write("secrets.yaml", text + THEIRS.secret("rotating"))
-    verified.wait_answer("rotating.test", "/", lambda answer: answer.status == 503)
+    verified.wait_condition("Backend", "rotating", "Healthy", "False", "NoneHealthy")
+    assert verified.get("rotating.test").status == 503
     verified.write("secrets.yaml", text + OURS.secret("rotating"))
-    eventually(lambda: verified.get("rotating.test").status, lambda status: status == 200)
+    verified.wait_condition("Backend", "rotating", "Healthy", "True", "AllHealthy")
+    assert verified.get("rotating.test").status == 200

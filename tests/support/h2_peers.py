@@ -84,6 +84,9 @@ class H2Upstream:
                 writer.write(connection.data_to_send())
         except ConnectionError:
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the test is over, and a TLS peer need not be waited for
+            raise
         finally:
             writer.close()
 

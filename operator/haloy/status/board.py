@@ -1,7 +1,7 @@
 """The newest status of every object, and the sentences about what changed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Report
@@ -10,9 +10,13 @@ from haloy.clock import Clock
 from haloy.model.health import Observation
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
+from haloy.status import changes
 from haloy.status.desired import Inputs, Programming, desired
 from haloy.status.health import HealthView
 from haloy.status.values import Status
+
+SENTENCES = 20
+"""Transitions of one moment that are told one by one."""
 
 
 class StatusBoard:
@@ -26,6 +30,7 @@ class StatusBoard:
         self._reports: Mapping[ObjectRef, Report] = {}
         self._model: Model | None = None
         self._programming = Programming()
+        self._users = changes.Users({})
         self._observations: Sequence[Observation] = ()
         self._changed = asyncio.Event()
         self.rejections: tuple[Rejection, ...] = ()
@@ -47,24 +52,31 @@ class StatusBoard:
         model: Model,
         programming: Programming,
     ) -> list[str]:
-        """Take in the result of a cycle. Returns one sentence per transition of Ready or Programmed."""
+        """Take in the result of a cycle. Returns one sentence per transition of Ready or Programmed, `SENTENCES` at most."""
+        users = changes.Users(reports)
+        concerned = changes.by_programming(self._programming, programming)
+        if self._model is None or concerned is None:
+            concerned = None
+        else:
+            concerned |= changes.by_reports(self._reports, reports)
+            concerned |= changes.by_rejections(self.rejections, rejections)
+            concerned |= changes.by_model(self._model, model, users)
         self._reports, self.rejections, self._model, self._programming = reports, rejections, model, programming
-        return self._recompute()
+        self._users = users
+        return self._recompute(concerned)
 
     def observed(self, observations: Sequence[Observation]) -> list[str]:
-        """Take in what the proxies report. Returns one sentence per transition."""
-        same = len(observations) == len(self._observations) and all(
-            new.endpoints == old.endpoints for new, old in zip(observations, self._observations, strict=True)
-        )
+        """Take in what the proxies report. Returns one sentence per transition, `SENTENCES` at most."""
+        concerned = changes.by_observations(self._observations, observations, self._users)
         self._observations = observations
-        return [] if same else self._recompute()
+        return self._recompute(concerned)
 
     def proxy_ready(self, ready: bool) -> None:
         """The only proxy came or went."""
         self._programming = replace(self._programming, proxies=(1, 1) if ready else (0, 0))
         if not ready:
             self._observations = ()
-        self._recompute()
+        self._recompute(None)
 
     def awaits_health(self) -> bool:
         """Does any Backend lack its first result?"""
@@ -78,26 +90,20 @@ class StatusBoard:
             await self._changed.wait()
         return self.version
 
-    def _recompute(self) -> list[str]:
-        if self._model is None:
+    def _recompute(self, concerned: Collection[ObjectRef] | None) -> list[str]:
+        """`concerned`: whose status may differ; None: everybody's."""
+        if self._model is None or (concerned is not None and not concerned):
             return []
         before = self.statuses
-        self.statuses = desired(
-            Inputs(
-                self._reports,
-                self.rejections,
-                self._model,
-                self._programming,
-                HealthView(self._model.clusters, self._observations),
-                self._clock.now(),
-                before,
-            )
-        )
+        health = HealthView(self._model.clusters, self._observations)
+        now = self._clock.now()
+        inputs = Inputs(self._reports, self.rejections, self._model, self._programming, health, now, before)
+        self.statuses = desired(inputs, concerned)
         if self.statuses == before:
             return []
         self.version += 1
         self._changed.set()
-        return transitions(before, self.statuses)
+        return shortened(transitions(before, self.statuses))
 
 
 def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, Status]) -> list[str]:
@@ -105,6 +111,8 @@ def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, St
     sentences: list[str] = []
     for ref, status in after.items():
         old = before.get(ref)
+        if old is status:
+            continue
         was = old.condition(ConditionType.READY) if old else None
         now = status.condition(ConditionType.READY)
         if now is None or (was is not None and (was.status, was.message) == (now.status, now.message)):
@@ -114,3 +122,9 @@ def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, St
         sentences.append(f"{ref}: Ready={now.status} ({now.reason}): {now.message}")
     sentences += [f"{ref}: removed" for ref in before if ref not in after]
     return sentences
+
+
+def shortened(sentences: list[str]) -> list[str]:
+    """A thousand objects that change together, as when a proxy goes away, must not flood the log."""
+    more = len(sentences) - SENTENCES
+    return sentences if more <= 0 else [*sentences[:SENTENCES], f"and {more} more changes of status, see haloy status"]

@@ -1,9 +1,13 @@
 """The ready-made strings that printer columns and tables show (a JSONPath over a list would print its first item only)."""
 
+from collections.abc import Mapping
+from functools import cached_property
+
 from haloy.api.conditions import Report
 from haloy.model.cluster import Algorithm
 from haloy.model.health import EndpointHealth, GrpcCheck, Health, HealthCheck, HttpCheck, TcpCheck
 from haloy.model.model import Model
+from haloy.model.refs import ObjectRef
 from haloy.status.health import Count, HealthView
 from haloy.status.values import EndpointStatus
 from haloy.text import format_duration
@@ -75,13 +79,17 @@ class Columns:
         }
 
     def _policy(self, report: Report) -> dict[str, str]:
-        using = [
-            cluster
-            for cluster in self._clusters.values()
-            if cluster.health_check and cluster.health_check.source == report.ref
-        ]
-        check = using[0].health_check if using else None
-        return {"targets": str(len(using)), "check": describe_check(check) if check else ""}
+        using = self._checks.get(report.ref, [])
+        return {"targets": str(len(using)), "check": describe_check(using[0]) if using else ""}
+
+    @cached_property
+    def _checks(self) -> Mapping[ObjectRef, list[HealthCheck]]:
+        """The checks that each HealthPolicy has become, one per cluster."""
+        found: dict[ObjectRef, list[HealthCheck]] = {}
+        for cluster in self._clusters.values():
+            if cluster.health_check and cluster.health_check.source:
+                found.setdefault(cluster.health_check.source, []).append(cluster.health_check)
+        return found
 
     @staticmethod
     def _overall(count: Count) -> Health:

@@ -4,7 +4,7 @@ The order of judgement, for each kind, is the order in which its function below 
 and `Stalled` are drawn from those (kstatus: a doomed object says Stalled, a waiting one Reconciling).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,12 +47,23 @@ class Inputs:
     previous: Mapping[ObjectRef, Status] = field(default_factory=dict)
 
 
-def desired(inputs: Inputs) -> dict[ObjectRef, Status]:
-    """The status of every Route, Backend and HealthPolicy that is in force or was rejected, sorted by ref."""
+def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> dict[ObjectRef, Status]:
+    """The status of every Route, Backend and HealthPolicy that is in force or was rejected, sorted by ref.
+
+    `only`: the others are known to be as in `previous` (haloy.status.changes says which may differ).
+    """
     rejected = {rejection.ref: rejection for rejection in inputs.rejections if rejection.ref is not None}
     columns_of = columns.Columns(inputs.model, inputs.health, inputs.programming.proxies)
-    refs = {ref for ref in (*inputs.reports, *rejected) if ref.kind != "Secret"}
-    return {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in sorted(refs)}
+    if only is None:
+        refs = {ref for ref in (*inputs.reports, *rejected) if ref.kind != "Secret"}
+        return {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in sorted(refs)}
+    found = dict(inputs.previous)
+    for ref in only:
+        if ref.kind != "Secret" and (ref in inputs.reports or ref in rejected):
+            found[ref] = _status(ref, inputs, rejected.get(ref), columns_of)
+        else:
+            found.pop(ref, None)
+    return found if found.keys() == inputs.previous.keys() else dict(sorted(found.items()))
 
 
 def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns_of: columns.Columns) -> Status:

@@ -50,20 +50,23 @@ def merge(key: EndpointKey, observations: Sequence[Observation]) -> MergedHealth
 
 
 class HealthView:
-    """The merged health of all endpoints of `clusters`, built once per status computation."""
+    """The merged health of the endpoints of `clusters`; a cluster's is merged when it is first asked for."""
 
     def __init__(self, clusters: Iterable[Cluster], observations: Sequence[Observation]) -> None:
-        self._merged: dict[str, Mapping[str, MergedHealth | None]] = {
-            cluster.name: {
-                endpoint.key: merge(EndpointKey(cluster.name, endpoint.key), observations)
-                for endpoint in cluster.endpoints
-            }
-            for cluster in clusters
-        }
+        self._clusters = {cluster.name: cluster for cluster in clusters}
+        self._observations = observations
+        self._merged: dict[str, Mapping[str, MergedHealth | None]] = {}
 
     def endpoints(self, cluster: str) -> Mapping[str, MergedHealth | None]:
         """By the Endpoint's key; None: no proxy reports it."""
-        return self._merged.get(cluster, {})
+        if cluster not in self._clusters:
+            return {}
+        if cluster not in self._merged:
+            self._merged[cluster] = {
+                endpoint.key: merge(EndpointKey(cluster, endpoint.key), self._observations)
+                for endpoint in self._clusters[cluster].endpoints
+            }
+        return self._merged[cluster]
 
     def count(self, cluster: str) -> Count:
         states = [merged.health.health if merged else Health.UNKNOWN for merged in self.endpoints(cluster).values()]

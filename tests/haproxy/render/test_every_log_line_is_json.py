@@ -7,6 +7,7 @@ import ssl
 
 from haloy.model.cluster import Endpoint
 from haloy.model.filters import DirectResponse
+from haloy.model.listener import Bind, ClientLimits, Fleet, Listener
 from haloy.model.routing import Target
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
@@ -138,3 +139,19 @@ async def test_haproxys_own_notices_are_not_in_the_access_log(serve: Serve) -> N
         running.process.send_signal(signal.SIGUSR1)  # the old process of a reload gets it too: "Proxy ... stopped"
         await running.process.wait()
     assert len(running.log_text().splitlines()) == 1
+
+
+async def test_silent_clients_and_bad_proxy_headers_leave_lines_that_parse(serve: Serve) -> None:
+    port, proxied = free_port(), free_port()
+    listeners = (
+        Listener("http", (Bind("127.0.0.1", port),), False, 80),
+        Listener("proxied", (Bind("127.0.0.1", proxied),), False, 80, accept_proxy_protocol=True),
+    )
+    async with serve(model(Fleet(listeners, limits=ClientLimits(request_timeout=200)), [], [])) as running:
+        assert (await send(port, b"GET / HTTP/1.1\r\nHost: a")).status == 408
+        await send(proxied, b"GET / HTTP/1.1\r\nHost: a.b\r\n\r\n")
+        await send(port, b"")  # a probe of the port: not worth a line
+        await get(port, "a.b")
+        records = await running.log_records(3)
+    assert [record["status"] for record in records] == [408, 0, 404]
+    assert "PROXY" in records[1]["error"]

@@ -54,6 +54,7 @@ def plan(running: Running, wanted: Artifacts, pem_sizes: Mapping[str, int], limi
     reasons = (
         *(ReloadReason(ReloadCause.DRIFT, None, sentence) for sentence in running.drift),
         *structural_reasons(running, wanted),
+        *_unlinked(changed, running),
         *_too_large((*new, *changed), running, wanted, pem_sizes, limit),
     )
     if reasons:
@@ -140,6 +141,26 @@ def _added(running: Running, wanted: Artifacts) -> Iterator[Server]:
         if old is not None and old.servers != section.servers:
             present = {server.name for server in old.servers}
             yield from (server for server in section.servers if server.name not in present)
+
+
+def _unlinked(changed: tuple[str, ...], running: Running) -> Iterator[ReloadReason]:
+    """Bundles of CA certificates whose new content servers would not notice.
+
+    HAProxy 2.8 links a CA file to the certificate of the server that names it; for a server without one of its own,
+    `commit ssl ca-file` succeeds and changes nothing (`show ssl ca-file` says Unused).
+    """
+    if not changed:
+        return
+    anonymous = (
+        server
+        for section in sections(running.artifacts).values()
+        for server in section.servers
+        if "crt" not in server.options
+    )
+    trusted = {option for server in anonymous for option in server.options}
+    for path in changed:
+        if path in trusted:
+            yield ReloadReason(ReloadCause.SERVER_CHANGED, secret_of(path), f"the CA certificates in {path} are new")
 
 
 def _too_large(
