@@ -75,7 +75,7 @@ LOG = (
     '"time":%Ts%ms,"id":"%[var(txn.id),json(utf8s)]","client":"%ci","method":"%HM","host":"%[var(txn.host),json(utf8s)]",'
     '"path":"%[capture.req.uri,json(utf8s)]","protocol":"%HV","status":%ST,"bytes":%B,'
     '"timings":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"total":%Ta},'
-    '"route":"%b","rule":"%b:0","backend":"%b","endpoint":"%si:%sp","state":"%ts"'
+    '"route":"%b","rule":"0","backend":"%b","endpoint":"%si:%sp","state":"%ts"'
 )
 """Route and Backend share one name, so HAProxy's own word for the section says all three; unrouted: the frontend's name."""
 

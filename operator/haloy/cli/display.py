@@ -1,7 +1,7 @@
 """What `haloy serve` shows: a table that stays live on a terminal, plain lines elsewhere."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -10,6 +10,11 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+Look = Callable[[], tuple[Mapping[str, Any], Mapping[str, str]]]
+"""`/v1/status` and a URL by Route name as they are now; made only when it is called."""
+
+PLAIN_LINES = 50
+"""Objects that plain output lists at the start."""
 _STYLES = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
@@ -23,14 +28,23 @@ def name(item: Mapping[str, Any]) -> str:
     return f"{metadata['namespace']}/{metadata['name']}"
 
 
-def route_table(status: Mapping[str, Any], urls: Mapping[str, str]) -> Table:
-    """The Routes of `/v1/status` with their state; `urls` by Route name."""
+def shortlist(items: Sequence[Mapping[str, Any]], limit: int) -> Sequence[Mapping[str, Any]]:
+    """All, or, of more than `limit`, those that need somebody's attention before those that are ready."""
+    if len(items) <= limit:
+        return items
+    return sorted(items, key=lambda item: condition(item, "Ready").get("status") == "True")[: max(limit, 0)]
+
+
+def routes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [item for item in status["objects"] if item["kind"] == "Route"]
+
+
+def route_table(items: Iterable[Mapping[str, Any]], urls: Mapping[str, str]) -> Table:
+    """Routes of `/v1/status` with their state; `urls` by Route name."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("ROUTE", "READY", "HOSTS", "BACKENDS", *(["URL"] if urls else []), "MESSAGE"):
         table.add_column(heading, overflow="fold")
-    for item in status["objects"]:
-        if item["kind"] != "Route":
-            continue
+    for item in items:
         ready = condition(item, "Ready")
         state = ready.get("status", "Unknown")
         healthy = condition(item, "Healthy")
@@ -66,13 +80,21 @@ class PlainDisplay:
         for line in banner:
             self._console.print(Text(line), soft_wrap=True)
 
-    def update(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
+    def update(self, look: Look) -> None:
         if not self._told:
-            self.finish(status, urls)
+            status, urls = look()
+            shown = shortlist(status["objects"], PLAIN_LINES)
+            self._tell(shown, status, urls)
+            if more := len(status["objects"]) - len(shown):
+                self._console.print(Text(f"and {more} more objects, see haloy status"), soft_wrap=True)
 
-    def finish(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
+    def finish(self, look: Look) -> None:
+        status, urls = look()
+        self._tell(status["objects"], status, urls)
+
+    def _tell(self, items: Iterable[Mapping[str, Any]], status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
         self._told = True
-        for item in status["objects"]:
+        for item in items:
             ready = condition(item, "Ready")
             kind = item["kind"].lower()
             url = urls.get(name(item), "") if item["kind"] == "Route" else ""
@@ -100,14 +122,20 @@ class LiveDisplay:
         self._banner = banner
         self._live.start()
 
-    def update(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
-        parts: list[RenderableType] = [Text(), route_table(status, urls)]
-        parts += [Text(line, style="red") for line in problem_lines(status)]
+    def update(self, look: Look) -> None:
+        status, urls = look()
+        problems = problem_lines(status)
+        every = routes(status)
+        shown = shortlist(every, max(self._console.height - len(problems) - len(self._banner) - 5, 5))
+        parts: list[RenderableType] = [Text(), route_table(shown, urls)]
+        if more := len(every) - len(shown):
+            parts.append(Text(f"and {more} more Routes, see haloy status", style="dim"))
+        parts += [Text(line, style="red") for line in problems]
         parts += [Text(), *(Text(line, style="dim") for line in self._banner)]
         self._live.update(Group(*parts), refresh=True)
 
-    def finish(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None:
-        self.update(status, urls)
+    def finish(self, look: Look) -> None:
+        self.update(look)
 
     def stop(self) -> None:
         self._live.stop()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -51,6 +51,10 @@ class StartFailed(Exception):
     """`serve` cannot start; the message says why and what to do."""
 
 
+Look = Callable[[], tuple[Mapping[str, Any], Mapping[str, str]]]
+"""`/v1/status` and a URL by Route name, made when it is called."""
+
+
 class Display(Protocol):
     """Where a person watches (haloy.cli.display)."""
 
@@ -58,9 +62,9 @@ class Display(Protocol):
 
     def start(self, banner: Sequence[str]) -> None: ...
 
-    def update(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None: ...
+    def update(self, look: Look) -> None: ...
 
-    def finish(self, status: Mapping[str, Any], urls: Mapping[str, str]) -> None: ...
+    def finish(self, look: Look) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -175,7 +179,7 @@ class Server:
                 tasks.append(group.create_task(self._once(), name="once"))
             await self._stop.wait()
             if self._settings.once:
-                self._display.finish(view.status(), self._urls())
+                self._display.finish(lambda: (view.status(), self._urls()))
             for task in tasks:
                 task.cancel()
 
@@ -210,7 +214,7 @@ class Server:
         seen = 0
         while True:
             seen = await self._board.changed(seen)
-            self._display.update(view.status(), self._urls())
+            self._display.update(lambda: (view.status(), self._urls()))
             await asyncio.sleep(0.1)
 
     async def _once(self) -> None:

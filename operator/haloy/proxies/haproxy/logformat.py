@@ -22,7 +22,7 @@ _REQUEST = (
     ("bytes", "%B"),
     ("timings", '{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"total":%Ta}'),
     ("route", '"%[var(txn.rule),field(1,:)]"'),
-    ("rule", '"%[var(txn.rule)]"'),
+    ("rule", '"%[var(txn.rule),field(2,:)]"'),
     ("backend", f'"%[be_name,map_str({NAMES})]"'),
     ("endpoint", '"%s"'),
     ("state", '"%ts"'),

@@ -20,6 +20,9 @@ from haloy.proxies.haproxy.tokens import Token
 _IDS = 100_003
 """Server ids: HAProxy's consistent hashing multiplies them by 2^14 in 32 bits."""
 
+AGENT_INTERVAL = 2_000
+"""Milliseconds: haloy's own checker keeps the policy's interval, HAProxy asks it for the level at least this often."""
+
 
 def cluster_servers(cluster: Cluster, options: HaproxyOptions) -> tuple[Server, ...]:
     """One server per endpoint, in the order of the endpoints.
@@ -123,7 +126,8 @@ def _check(check: HealthCheck, cluster: Cluster, endpoint: Endpoint, options: Ha
     if isinstance(check.kind, GrpcCheck) and options.agent is not None:
         address, port = options.agent
         found += [tokens.keyword("agent-check agent-addr"), tokens.name(address)]
-        found += [tokens.keyword("agent-port"), tokens.number(port), tokens.keyword("agent-inter"), interval]
+        asked = tokens.milliseconds(min(check.interval, AGENT_INTERVAL))
+        found += [tokens.keyword("agent-port"), tokens.number(port), tokens.keyword("agent-inter"), asked]
         found += [tokens.keyword("agent-send"), tokens.name(agent_token(cluster.name, endpoint.key))]
     else:
         found += [tokens.keyword("check inter"), interval]
