@@ -1,6 +1,6 @@
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
 from haloy.cli.findings import is_good, severity_of
-from haloy.cli.lint import BY_REASON, RULES, Severity
+from haloy.cli.lint_rules import BY_REASON, RULES, Severity
 
 NO_FINDING = {
     Reason.ACCEPTED,

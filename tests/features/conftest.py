@@ -46,9 +46,12 @@ def _end(product: Product) -> None:
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Started with an empty directory."""
-    running = Product(tmp_path_factory.mktemp("product")).start()
-    yield running
-    _end(running)
+    running = Product(tmp_path_factory.mktemp("product"))
+    try:
+        running.start()
+        yield running
+    finally:
+        _end(running)
 
 
 @pytest.fixture

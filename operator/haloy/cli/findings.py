@@ -10,7 +10,7 @@ from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
 from haloy.api.snapshot import Place, Rejection, Snapshot, secret_of_files
 from haloy.api.v1alpha1 import Route
 from haloy.cli.configuration import configuration
-from haloy.cli.lint import (
+from haloy.cli.lint_rules import (
     BY_REASON,
     INVALID,
     PEM_UNREADABLE,

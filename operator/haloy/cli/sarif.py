@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from haloy import __version__
-from haloy.cli.lint import RULES, LintFinding, LintRule
+from haloy.cli.lint_rules import RULES, LintFinding, LintRule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
