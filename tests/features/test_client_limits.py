@@ -1,6 +1,7 @@
 """The client's side: what is too large, too slow or ambiguous, who may speak PROXY, and where is listened."""
 
 import asyncio
+import re
 import socket
 import struct
 import time
@@ -68,7 +69,7 @@ def exchange(port: int, data: bytes, seconds: float = 10) -> bytes:
 
 
 def statuses(answer: bytes) -> list[int]:
-    return [int(part[4:7]) for part in answer.split(b"HTTP/1.")[1:]]
+    return [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
 
 
 def test_a_head_that_is_too_large_is_refused(limited: Product, up: Upstream) -> None:
@@ -135,11 +136,14 @@ def test_the_proxy_protocol_is_believed_where_it_is_switched_on(
     heads = {
         "203.0.113.7": b"PROXY TCP4 203.0.113.7 127.0.0.1 5555 80\r\n",
         "2001:db8::7": b"PROXY TCP6 2001:db8::7 ::1 5555 80\r\n",
+        "2002:cb00:7107::1": b"PROXY TCP6 2002:cb00:7107::1 ::1 5555 80\r\n",
         "203.0.113.8": v2("203.0.113.8"),
     }
     for address, head in heads.items():
         assert statuses(exchange(product.http, head + request)) == [200]
-        assert upstreams("a").seen[-1]["headers"]["x-forwarded-for"] == address
+        headers = upstreams("a").seen[-1]["headers"]
+        assert headers["x-forwarded-for"] == address
+        assert headers["forwarded"].startswith(f'for="[{address}]";' if ":" in address else f"for={address};")
     count = len(upstreams("a").seen)
     assert 200 not in statuses(exchange(product.http, request))
     assert len(upstreams("a").seen) == count

@@ -21,7 +21,6 @@ from haloy.model.select import Request, Selection, select
 from haloy.proxies.base import ReloadRecord
 from haloy.reconciler import Reconciler
 from haloy.status.board import StatusBoard
-from haloy.status.values import Status
 from haloy.translate import Translation
 from haloy.translate.explain import explain
 
@@ -48,7 +47,6 @@ class View:
         self._reconciler = reconciler
         self._reload_log = reload_log
         self._alive = alive
-        self._shown: dict[ObjectRef, tuple[Status, dict[str, Any]]] = {}
 
     def not_ready(self) -> str:
         """Why the proxy does not serve what was asked for; empty when it does."""
@@ -72,16 +70,8 @@ class View:
                 }
                 for rejection in self._board.rejections
             ],
-            "objects": self._objects(),
+            "objects": [status.to_json() for status in statuses],
         }
-
-    def _objects(self) -> list[dict[str, Any]]:
-        """The objects' JSON, made anew only where the status is another one."""
-        known, self._shown = self._shown, {}
-        for ref, status in self._board.statuses.items():
-            found = known.get(ref)
-            self._shown[ref] = found if found is not None and found[0] is status else (status, status.to_json())
-        return [shown for _, shown in self._shown.values()]
 
     def reloads(self) -> dict[str, Any]:
         return {"reloads": [record.to_json() for record in self._reload_log()]}

@@ -116,7 +116,9 @@ class LiveDisplay:
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
     def handler(self) -> logging.Handler | None:
-        return RichHandler(console=self._console, show_path=False, markup=False, log_time_format="[%H:%M:%S]")
+        handler = RichHandler(console=self._console, show_path=False, markup=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        return handler
 
     def start(self, banner: Sequence[str]) -> None:
         self._banner = banner

@@ -1,6 +1,7 @@
 """`haloy serve`."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -119,6 +120,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run a health-checked HAProxy from a directory of Routes, Backends and HealthPolicies, and keep it true to them."""
+    gc.disable()  # What a start makes it keeps; haloy.runtime switches collection on again after the first cycle.
     from rich.console import Console
 
     from haloy.cli.display import choose
@@ -135,4 +137,6 @@ def serve(
         code = asyncio.run(serve_directory(settings, display))
     except (SettingsError, StartFailed) as error:
         fail(str(error))
+    finally:
+        gc.enable()
     raise typer.Exit(code)

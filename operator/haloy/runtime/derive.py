@@ -3,21 +3,33 @@
 import ipaddress
 
 from haloy.api.snapshot import Snapshot
+from haloy.api.v1alpha1 import Backend
 from haloy.health.target import MonitorTarget
 from haloy.model.health import EndpointKey, GrpcCheck
 from haloy.model.listener import Fleet, Listener
 from haloy.model.model import Delivery, Model
+from haloy.model.refs import ObjectRef
 from haloy.model.routing import VirtualHost
 
 
-def backend_names(snapshot: Snapshot) -> frozenset[str]:
-    """Every DNS name among the Backends' endpoint addresses."""
-    addresses = {
-        endpoint.address
-        for backend in snapshot.backends()
-        for endpoint in backend.spec.endpoints or ()
-        if endpoint.address
-    }
+class BackendNames:
+    """The DNS names among the Backends' endpoint addresses; a Backend is looked at once, as long as it is the same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[ObjectRef, tuple[Backend, frozenset[str]]] = {}
+
+    def of(self, snapshot: Snapshot) -> frozenset[str]:
+        known, self._known = self._known, {}
+        for ref, backend in snapshot.objects.items():
+            if not isinstance(backend, Backend):
+                continue
+            found = known.get(ref)
+            self._known[ref] = found if found is not None and found[0] is backend else (backend, _names(backend))
+        return frozenset().union(*(names for _, names in self._known.values() if names))
+
+
+def _names(backend: Backend) -> frozenset[str]:
+    addresses = {endpoint.address for endpoint in backend.spec.endpoints or () if endpoint.address}
     return frozenset(address for address in addresses if not _is_ip(address))
 
 

@@ -1,6 +1,7 @@
 """`haloy serve`: from settings to a running proxy, until a signal says stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -29,7 +30,7 @@ from haloy.reconciler import Cycle, Reconciler
 from haloy.retained import Retained
 from haloy.runtime import gauges
 from haloy.runtime.demo import demo_lines, demo_upstreams
-from haloy.runtime.derive import backend_names, grpc_targets, route_urls
+from haloy.runtime.derive import BackendNames, grpc_targets, route_urls
 from haloy.settings import Settings
 from haloy.sources.dns import Resolver
 from haloy.sources.files import FilesSource
@@ -41,6 +42,11 @@ log = logging.getLogger(__name__)
 
 OBSERVE_INTERVAL = 1.0
 """Seconds between two looks at the health of all endpoints."""
+SHOW_INTERVAL = 0.1
+"""Seconds between two refreshes of what a person watches."""
+SHARE = 10
+"""Times as long as a look or a refresh took, nothing of the kind is done after it, up to LONGEST_REST."""
+LONGEST_REST = 10.0
 FIRST_ANSWER = 0.5
 """Seconds that a cycle waits for the first answer for a DNS name it has not seen before."""
 FIRST_RESULTS = 3.0
@@ -97,6 +103,7 @@ class Server:
         self._store = Store(self._clock, [FilesSource.name])
         self._files = FilesSource(settings.directory, self._clock, settings.state_dir)
         self._resolver = Resolver(self._store)
+        self._names = BackendNames()
         self._monitor = HealthMonitor(self._clock)
         self._agent = AgentServer(self._monitor, _agent_token, AGENT_TOKEN_LENGTH)
         self._board = StatusBoard(self._clock)
@@ -185,13 +192,17 @@ class Server:
 
     async def _prepare(self, snapshot: Snapshot) -> None:
         """Before a cycle: names that are new get a moment for their first answer."""
-        self._resolver.want(backend_names(snapshot))
+        self._resolver.want(self._names.of(snapshot))
         await self._resolver.first_answers(FIRST_ANSWER)
 
     def _context(self) -> Context:
         return Context(fleet=self._settings.fleet, now=self._clock.now(), proxy_class=self._settings.proxy_class)
 
     def _after_cycle(self, cycle: Cycle) -> None:
+        if not gc.isenabled():
+            # The objects of a large directory live on: to look through them at each collection would cost more than all else.
+            gc.freeze()
+            gc.enable()
         if cycle.outcome is None:
             return
         translation = self._reconciler.state.translation if self._reconciler else None
@@ -201,6 +212,7 @@ class Server:
 
     async def _observe(self, proxy: Haproxy) -> None:
         while True:
+            began = self._clock.monotonic()
             try:
                 observations = [await proxy.observe()]
             except (RuntimeUnavailable, TimeoutError) as error:
@@ -208,14 +220,20 @@ class Server:
                 observations = []
             for sentence in self._board.observed(observations):
                 log.info("%s", sentence)
-            await asyncio.sleep(OBSERVE_INTERVAL)
+            await asyncio.sleep(self._rest(began, OBSERVE_INTERVAL))
 
     async def _show(self, view: View) -> None:
         seen = 0
         while True:
             seen = await self._board.changed(seen)
+            began = self._clock.monotonic()
             self._display.update(lambda: (view.status(), self._urls()))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(self._rest(began, SHOW_INTERVAL))
+
+    def _rest(self, began: float, least: float) -> float:
+        """Seconds to rest after work that took since `began`: with tens of thousands of endpoints a look takes a while, and
+        changes must not wait for it."""
+        return min(max(least, SHARE * (self._clock.monotonic() - began)), LONGEST_REST)
 
     async def _once(self) -> None:
         await self._first_cycle.wait()

@@ -103,8 +103,8 @@ async def test_reloads_are_on_record(tmp_path: Path) -> None:
         await proxy.apply(delivery(listeners, (), []))
         records = proxy.reload_log.read()
     assert [[str(reason) for reason in record.reasons] for record in records] == [
-        ["backend-added: backend/web/shop: backend cluster.web.shop is new"],
-        ["backend-removed: backend/web/shop: backend cluster.web.shop is gone"],
+        ["backend-added: backend/web/shop: the backend is new"],
+        ["backend-removed: backend/web/shop: the backend is gone"],
     ]
     lines = [json.loads(line) for line in (tmp_path / "reloads.jsonl").read_text().splitlines()]
     assert [line["success"] for line in lines] == [True, True]

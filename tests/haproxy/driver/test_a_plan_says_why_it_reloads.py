@@ -17,8 +17,8 @@ def reasons(running: Running | Artifacts, goal: Artifacts, **sizes: int) -> list
 def test_backends_that_come_and_go() -> None:
     one, other = cluster(), cluster(name="cart", text="backend cart\n")
     assert reasons(wanted(one), wanted(other)) == [
-        f"backend-added: {SHOP}: backend cart is new",
-        f"backend-removed: {SHOP}: backend shop is gone",
+        f"backend-added: {SHOP}: the backend is new",
+        f"backend-removed: {SHOP}: the backend is gone",
     ]
 
 

@@ -19,6 +19,8 @@ CIPHERS = (
 CIPHERSUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 MAXREWRITE = 1024
 """Bytes kept free in each buffer for the headers that haloy adds."""
+HTTP2_FRAME = 16_384
+"""The least tune.bufsize with listeners that speak HTTP/2: HAProxy does not start with less."""
 _OWN_HEADERS = 512
 """Bytes of head of an answer that HAProxy gives by itself."""
 
@@ -67,7 +69,9 @@ def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0
         server_state=tokens.word(options.server_state),
         maxconn=None if options.max_connections is None else tokens.number(options.max_connections),
         threads=None if options.threads is None else tokens.number(options.threads),
-        bufsize=tokens.number(max(limits.max_header_size, largest_body + _OWN_HEADERS) + MAXREWRITE),
+        bufsize=tokens.number(
+            max(HTTP2_FRAME, MAXREWRITE + max(limits.max_header_size, largest_body + _OWN_HEADERS))
+        ),
         maxrewrite=tokens.number(MAXREWRITE),
         streams=tokens.number(limits.max_streams),
         ciphers=tokens.name(CIPHERS),

@@ -7,6 +7,7 @@ from haloy.model.listener import Bind, Fleet, Listener
 from haloy.model.routing import VirtualHost
 from haloy.proxies.haproxy import maps, names, tokens
 from haloy.proxies.haproxy.blocks import Block
+from haloy.proxies.haproxy.builtin import HTTP2_FRAME, MAXREWRITE
 from haloy.proxies.haproxy.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.logformat import access_log, error_log
 from haloy.proxies.haproxy.options import HaproxyOptions
@@ -41,7 +42,7 @@ class Routing:
 def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: HaproxyOptions) -> str:
     """The whole section: frontends have no servers."""
     scheme = "https" if listener.tls else "http"
-    limit = fleet.limits.max_body_size
+    head, limit = fleet.limits.max_header_size, fleet.limits.max_body_size
     trusted = bool(fleet.trusted_proxies)
     forwarded_https = trusted and not listener.tls
     return print_template(
@@ -51,6 +52,7 @@ def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: H
         log=options.access_log,
         log_format=access_log(tls=listener.tls),
         error_log_format=error_log(tls=listener.tls),
+        head=tokens.number(head) if head + MAXREWRITE < HTTP2_FRAME else None,
         limit=None if limit is None else tokens.number(limit),
         lookups=list(_lookups(scheme, routing, PublicPorts.of(fleet), forwarded_https=forwarded_https)),
         forwarded_https=forwarded_https,

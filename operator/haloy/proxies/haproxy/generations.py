@@ -87,7 +87,7 @@ class Generations:
         unfinished = self._folder / f"{path.name}{_UNFINISHED}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        folders = {unfinished}
+        folders, written = {unfinished}, []
         for name, content in files.items():
             target = unfinished / _checked(name)
             folders |= _make_folders(unfinished, target.parent)
@@ -95,6 +95,9 @@ class Generations:
                 os.link(before.path / name, target)
             else:
                 _write(target, content)
+                written.append(target)
+        for target in written:  # After all are written, so that the disk takes them together.
+            _sync(target)
         for folder in folders:
             _sync(folder)
         unfinished.rename(path)
@@ -112,6 +115,7 @@ class Generations:
             folders |= _make_folders(generation.path, target.parent) | {target.parent}
             unfinished = target.with_name(f".{target.name}{_UNFINISHED}")
             _write(unfinished, content)
+            _sync(unfinished)
             unfinished.rename(target)
             written.append(name)
         for name in gone:
@@ -176,12 +180,11 @@ def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(path: Path) -> None:
+    """On the disk when it returns."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
