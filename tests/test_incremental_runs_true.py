@@ -19,8 +19,7 @@ from haloy.proxies.haproxy.render import render
 from haloy.proxies.haproxy.runtime_api import RuntimeApi
 from haloy.translate import Context, translate
 from tests.features.certificates import Authority
-from tests.haproxy.driver.test_forced_reload_changes_nothing import check
-from tests.haproxy.driver.truth import expected
+from tests.haproxy.driver.truth import check, expected
 from tests.support.loop import Loop, running_loop
 
 STEPS = 12
@@ -125,9 +124,9 @@ async def test_incremental_equals_from_scratch_down_to_the_running_proxy(tmp_pat
                 str(cycle),
             )
             api = RuntimeApi(socket)
-            await check(loop.proxy, api, from_scratch(loop, options), f"seed {seed} after {history}")
+            await check(api, from_scratch(loop, options), f"seed {seed} after {history}")
             await api.disconnect()
             if number % 4 == 3:
                 assert isinstance(await loop.proxy.reload(), Applied)
-                await check(loop.proxy, api, from_scratch(loop, options), f"seed {seed} reloaded after {history}")
+                await check(api, from_scratch(loop, options), f"seed {seed} reloaded after {history}")
                 await api.disconnect()
