@@ -42,8 +42,9 @@ lint: $(INSTALLED) ## check format, style, types and the direction of imports
 generate: $(INSTALLED) ## write crds/ and docs/reference/ from the API's models
 	$(BIN)/python -m haloy.cli.generate $(ARGS)
 
-bench: $(INSTALLED) $(PEERS) ## measure CPU per request beside the peers (ARGS are the benchmark's)
+bench: $(INSTALLED) $(PEERS) ## measure CPU per request beside the peers, and large directories (ARGS are python -m bench's)
 	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.scale
 
 lock: ## write the lock files anew from pyproject.toml (ARGS=--upgrade takes newer versions)
 	@$(require-python)

@@ -7,19 +7,20 @@ two endpoints that HAProxy checks every 15 s.
 import argparse
 import http.client
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench import cpu
 from bench.fleet import NAMED, Fleet, address, backend_file, host, route, route_file
-from bench.run import BenchError, free_port
+from bench.run import BenchError
 
 _ROOT = Path(__file__).resolve().parent.parent
 SETTLES = 17.0
@@ -52,13 +53,13 @@ class Haloy:
         self.fleet = fleet
         self.directory = root / "objects"
         self._root = root
-        self._port = free_port()
+        self._port, self._https, self._admin = free_ports(3)
         self.process: subprocess.Popen[bytes] | None = None
 
     @contextmanager
     def running(self) -> Iterator[float]:
         """Gives the seconds from the start of the process to the first answer of the last Route."""
-        ports = {"http": self._port, "https": free_port(), "admin": free_port()}
+        ports = {"http": self._port, "https": self._https, "admin": self._admin}
         flags = [f"--{name}=127.0.0.1:{port}" for name, port in ports.items()]
         flags += [f"--state={self._root / 'state'}", f"--access-log={self._root / 'access.log'}"]
         argv = [sys.executable, "-m", "haloy.cli", "serve", str(self.directory), *flags, "--reload-interval=200ms"]
@@ -179,9 +180,16 @@ def measure(size: int, count: int, start_goal: float, change_goal: float, idle_g
             yield Figure(f"{among}: memory of haloy", haloy.memory(), "MB")
 
 
+def free_ports(count: int) -> list[int]:
+    """Different ports of the loopback address that nobody listens on now."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in listeners]
+
+
 @contextmanager
 def _upstream() -> Iterator[int]:
-    port = free_port()
+    (port,) = free_ports(1)
     process = subprocess.Popen([sys.executable, "-m", "bench.fleet", str(port)], stdin=subprocess.DEVNULL, cwd=_ROOT)
     try:
         yield port

@@ -75,3 +75,12 @@ def test_a_wrong_setting_is_named_with_what_is_expected(flags: dict[str, object]
 def test_the_public_ports_default_to_the_binds() -> None:
     fleet = Settings.load({"directory": "x", "http": "127.0.0.1:81", "https_public_port": 443}).fleet
     assert [(listener.name, listener.public_port) for listener in fleet.listeners] == [("http", 81), ("https", 443)]
+
+
+def test_nameservers_have_an_address_and_perhaps_a_port() -> None:
+    settings = Settings.load({"directory": "x", "nameservers": "10.0.0.2, 10.0.0.3:5353,fd00::2,[fd00::3]:54"})
+    found = [(server.address, server.port) for server in settings.nameservers]
+    assert found == [("10.0.0.2", 53), ("10.0.0.3", 5353), ("fd00::2", 53), ("fd00::3", 54)]
+    for wrong in ("dns.example.com", ":53", "10.0.0.2:0"):
+        with pytest.raises(SettingsError, match="nameservers"):
+            Settings.load({"directory": "x", "nameservers": wrong})

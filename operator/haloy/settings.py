@@ -77,6 +77,24 @@ def _networks(value: object) -> object:
     return value
 
 
+def _nameservers(value: object) -> object:
+    value = _split(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(map(_nameserver, value))
+    return value
+
+
+def _nameserver(text: str) -> Bind:
+    """`10.0.0.2`, `10.0.0.2:5353`, `fd00::2` or `[fd00::2]:5353`. Raises ValueError for another shape."""
+    try:
+        return Bind(str(ipaddress.ip_address(text.strip("[]"))), 53)
+    except ValueError:
+        found = parse_bind(text)
+    if len(found) != 1 or not found[0].port:
+        raise ValueError(f"{text!r} is not ADDRESS or ADDRESS:PORT; write for example 10.0.0.2 or 10.0.0.2:5353")
+    return found[0]
+
+
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -88,6 +106,7 @@ def _size(value: object) -> object:
 Binds = Annotated[tuple[Bind, ...], NoDecode, BeforeValidator(_binds), Field(min_length=1, max_length=64)]
 OptionalBinds = Annotated[tuple[Bind, ...], NoDecode, BeforeValidator(_binds), Field(max_length=64)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks), Field(max_length=256)]
+Nameservers = Annotated[tuple[Bind, ...], NoDecode, BeforeValidator(_nameservers), Field(max_length=8)]
 Milliseconds = Annotated[int, BeforeValidator(_duration), Field(ge=1, le=86_400_000)]
 Bytes = Annotated[int, BeforeValidator(_size), Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -130,6 +149,9 @@ class Settings(BaseSettings):
         default=False, description="Every client connection begins with PROXY v1 or v2."
     )
     trusted_proxies: Networks = Field(default=(), description="Whose X-Forwarded-* and Forwarded are believed.")
+    nameservers: Nameservers = Field(
+        default=(), description="Who is asked about endpoints' DNS names, in this order; default: as resolv.conf says."
+    )
     max_header_size: Annotated[Bytes, Field(ge=4096, le=65_536)] = 15_360
     request_timeout: Milliseconds = 10_000
     idle_timeout: Milliseconds = 30_000

@@ -27,7 +27,6 @@ class Pair:
             f"data: {{tls.crt: {crt}, tls.key: {private}}}\n---\n"
         )
 
-
     def context(self, client_ca: bytes | None = None, alpn: Sequence[str] = ()) -> ssl.SSLContext:
         """For a server; `client_ca`: it wants a certificate of this CA from its clients."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

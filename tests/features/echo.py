@@ -46,7 +46,7 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Echo]:
+def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> Iterator[Echo]:
     """Serve until the block ends; then the port refuses connections, as a dead process's does."""
     upstream = Echo(name)
 
@@ -64,7 +64,10 @@ def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterato
                 "body": self.rfile.read(length).decode("latin-1"),
             }
             if isinstance(self.connection, ssl.SSLSocket):
-                record["tls"] = {"alpn": self.connection.selected_alpn_protocol(), "client": self.connection.getpeercert()}
+                record["tls"] = {
+                    "alpn": self.connection.selected_alpn_protocol(),
+                    "client": self.connection.getpeercert(),
+                }
             check = self.path.partition("?")[0] == "/healthz"
             (upstream.checks if check else upstream.seen).append(record)
             if not check:
@@ -83,7 +86,7 @@ def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterato
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = Server(("127.0.0.1", port), Handler)
+    server = Server((address, port), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     upstream.port = server.server_address[1]

@@ -27,7 +27,7 @@ NASTY = {
     "a request id like JSON": b"GET / HTTP/1.1\r\n" + HEAD + b'X-Request-Id: ","a":"\r\n\r\n',
     "format directives": b"GET /%[env(PATH)]%ci%%n?x=%0a%0d%22 HTTP/1.1\r\n" + HEAD + b"\r\n",
     "no host": b"GET / HTTP/1.0\r\n\r\n",
-    "no request": b"\x16\x03\xff\"\\\r\n\r\n",
+    "no request": b'\x16\x03\xff"\\\r\n\r\n',
     "half a header": b'GET / HTTP/1.1\r\n"bad header\\\r\n\r\n',
     "too much header": b"GET / HTTP/1.1\r\n" + HEAD + b"X-Big: " + b"y" * 30_000 + b"\r\n\r\n",
     "an encoded nul": b"GET /%00 HTTP/1.1\r\n" + HEAD + b"\r\n",
@@ -70,7 +70,9 @@ class Tail:
 
     def records(self, count: int) -> list[dict[str, Any]]:
         """Wait for `count` lines; each must be JSON, and UTF-8."""
-        lines = eventually(self._lines, lambda lines: len(lines) - self._start >= count, f"{count} lines")[self._start :]
+        lines = eventually(self._lines, lambda lines: len(lines) - self._start >= count, f"{count} lines")[
+            self._start :
+        ]
         assert len(lines) == count
         return [json.loads(line.decode("utf-8")) for line in lines]
 
@@ -101,7 +103,9 @@ def careless() -> ssl.SSLContext:
     return context
 
 
-def test_a_request_is_told_with_everything_there_is_to_know(logging: Product, tail: Tail, upstreams: Callable[[str], Echo]) -> None:
+def test_a_request_is_told_with_everything_there_is_to_know(
+    logging: Product, tail: Tail, upstreams: Callable[[str], Echo]
+) -> None:
     answer = logging.get(f"LOG.test:{logging.http}", "/api/x?y=1", method="POST", body=b"abc", source="127.0.0.5")
     (record,) = tail.records(1)
     assert set(record) == READ
@@ -141,7 +145,12 @@ def test_what_no_upstream_answered_has_a_record_of_its_own_kind(logging: Product
     logging.get("log.test", "/dead")
     unknown, dead = tail.records(2)
     assert (unknown["status"], unknown["route"], unknown["rule"], unknown["backend"]) == (404, "-", "-", "-")
-    assert (dead["status"], dead["route"], dead["backend"], dead["state"][0]) == (503, "default/log", "default/dead", "S")
+    assert (dead["status"], dead["route"], dead["backend"], dead["state"][0]) == (
+        503,
+        "default/log",
+        "default/dead",
+        "S",
+    )
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -196,7 +205,9 @@ class ToStdout(Product):
     def start(self, wait: bool = True) -> "ToStdout":
         command = [word for word in self.command() if not word.startswith("--access-log=/")]
         with self.log_file.open("ab") as log, self.stdout.open("ab") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         eventually(lambda: self.view("/readyz"), lambda text: text == "ok\n")
         return self
 

@@ -23,10 +23,7 @@ def to(name: str) -> str:
 
 
 def at(upstream: Echo, **more: object) -> str:
-    return "{address: 127.0.0.1, port: %d%s}" % (
-        upstream.port,
-        "".join(f", {key}: {value}" for key, value in more.items()),
-    )
+    return upstream.endpoint.replace("}", "".join(f", {key}: {value}" for key, value in more.items()) + "}")
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,10 @@ def test_the_proxy_protocol_is_believed_where_it_is_switched_on(
     fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
 ) -> None:
     product = fresh("--accept-proxy-protocol", "--request-timeout=500ms")
-    product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", "hosts: [a.b]\nrules: [{backendRefs: [{name: a}]}]"))
+    product.write(
+        "a.yaml",
+        backend("a", upstreams("a").endpoint) + route("a", "hosts: [a.b]\nrules: [{backendRefs: [{name: a}]}]"),
+    )
     product.start()
     request = b"GET / HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\n\r\n"
     heads = {
@@ -162,8 +165,12 @@ REFUSED = {
     "a nul": b"GET / HTTP/1.1\r\n" + H + b"X: a\0b\r\n\r\n",
 }
 ONCE = {
-    "length and chunked": b"POST /once HTTP/1.1\r\n" + H + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked and length": b"POST /once HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "length and chunked": b"POST /once HTTP/1.1\r\n"
+    + H
+    + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked and length": b"POST /once HTTP/1.1\r\n"
+    + H
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
     "chunked in HTTP/1.0": b"POST /once HTTP/1.0\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 }
 SECOND = b"GET /smuggled HTTP/1.1\r\n" + H + b"\r\n"

@@ -85,7 +85,10 @@ def test_an_endpoint_that_does_not_accept_is_given_up_after_the_connect_time_out
 def test_the_proxy_protocol_tells_who_asks(connected: Product, listener: Raw) -> None:
     for version in ("v1", "v2", "none"):
         assert connected.get(f"{version}.test", f"/{version}", source="127.0.0.9").status == 200
-    starts = {version: next(data for data in listener.starts if f"GET /{version} ".encode() in data) for version in ("v1", "v2", "none")}
+    starts = {
+        version: next(data for data in listener.starts if f"GET /{version} ".encode() in data)
+        for version in ("v1", "v2", "none")
+    }
     assert starts["v1"].startswith(b"PROXY TCP4 127.0.0.9 127.0.0.1 ")
     assert starts["v1"].split(b"\r\n")[0].split()[5] == str(connected.http).encode()
     assert starts["v2"].startswith(V2_SIGNATURE)

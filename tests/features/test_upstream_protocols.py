@@ -86,7 +86,9 @@ def dial(product: Product, path: str) -> socket.socket:
     """A connection that was upgraded."""
     connection = socket.create_connection(("127.0.0.1", product.http), timeout=10)
     head = f"GET {path} HTTP/1.1\r\nHost: socket.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    connection.sendall((head + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+    connection.sendall(
+        (head + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode()
+    )
     received = b""
     while not received.endswith(b"\r\n\r\n"):
         received += connection.recv(1)

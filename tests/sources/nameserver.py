@@ -10,6 +10,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from haloy.model.listener import Bind
 from haloy.sources.lookup import SystemLookup
 
 
@@ -50,6 +51,6 @@ async def nameserver() -> AsyncIterator[tuple[Nameserver, SystemLookup]]:
     """It, and a look-up that asks it and no one else."""
     transport, server = await asyncio.get_running_loop().create_datagram_endpoint(Nameserver, ("127.0.0.1", 0))
     try:
-        yield server, SystemLookup(("127.0.0.1",), server.port)
+        yield server, SystemLookup((Bind("127.0.0.1", server.port),))
     finally:
         transport.close()

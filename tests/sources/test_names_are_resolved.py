@@ -169,7 +169,7 @@ async def test_the_hosts_file_goes_first_and_localhost_is_never_asked(tmp_path: 
         "# comment\n10.1.1.1  db.example.com DB # 10.1.1.2 x\n::1 db.example.com\nnonsense\n"
     )
     async with nameserver() as (server, lookup):
-        with_hosts = SystemLookup(lookup.nameservers, lookup.port, tmp_path / "hosts")
+        with_hosts = SystemLookup(lookup.nameservers, tmp_path / "hosts")
         async with resolving(with_hosts, "db.example.com", "db", "localhost") as (store, naps, resolver):
             assert await resolver.first_answers(10)
             found = store.snapshot().resolutions

@@ -55,7 +55,8 @@ async def h2_request(
                 writer.write(connection.data_to_send())
             return answer
         finally:
-            writer.close()
+            writer.transport.abort()  # a TLS peer's goodbye is not waited for
+            await asyncio.sleep(0)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The admin port's HTTP server. Only GET and HEAD, and nothing that a request could change."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -32,6 +33,7 @@ class AdminServer:
         self._view = view
         self._metrics = metrics
         self._measure = measure
+        self._scrape = asyncio.Lock()
         self._refresh = refresh
         self._runner: web.AppRunner | None = None
 
@@ -91,6 +93,11 @@ class AdminServer:
         return web.Response(text=f"{waiting or 'ok'}\n", status=503 if waiting else 200)
 
     async def _metrics_page(self, request: web.Request) -> web.Response:
+        """One at a time, and not in the event loop: 10,000 Backends have 300,000 samples, two seconds' work."""
+        async with self._scrape:
+            return await self._scraped(request)
+
+    async def _scraped(self, request: web.Request) -> web.Response:
         self._refresh()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         traffic = CollectorRegistry()
@@ -98,8 +105,8 @@ class AdminServer:
             traffic.register(TrafficCollector(await self._measure()))
         except (OSError, TimeoutError) as error:
             log.warning("traffic metrics are missing from this scrape: %s", error)
-        body = encode(self._metrics.registry)
-        extra = encode(traffic)
+        body = await asyncio.to_thread(encode, self._metrics.registry)
+        extra = await asyncio.to_thread(encode, traffic)
         if "openmetrics" in content_type:
             body = body.removesuffix(b"# EOF\n")
         return web.Response(body=body + extra, headers={"Content-Type": content_type})

@@ -8,18 +8,20 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from haloy.admin.reference import metrics_reference
 from haloy.api.crd import documents
 from haloy.api.reference import reference
 
 
 def generated() -> Mapping[str, str]:
     """Every generated file: its path below the root, and its content."""
-    return {**{f"crds/{name}": text for name, text in documents().items()}, "docs/reference/api.md": reference()}
+    crds = {f"crds/{name}": text for name, text in documents().items()}
+    return {**crds, "docs/reference/api.md": reference(), "docs/reference/metrics.md": metrics_reference()}
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m haloy.cli.generate", description="Write the CRDs and the API reference."
+        prog="python -m haloy.cli.generate", description="Write the CRDs and the references of the API and the metrics."
     )
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="root folder to write to (default: here)"

@@ -59,6 +59,13 @@ def serve(
             help="CIDR whose X-Forwarded-* and Forwarded are believed; may be repeated.", rich_help_panel=PROXY
         ),
     ] = None,
+    nameservers: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ADDRESS[:PORT] to ask about endpoints' DNS names; may be repeated. [as resolv.conf says]",
+            rich_help_panel=PROXY,
+        ),
+    ] = None,
     haproxy: Annotated[
         Path | None, typer.Option(help="The HAProxy binary. [the embedded one, else PATH]", rich_help_panel=PROXY)
     ] = None,
@@ -128,7 +135,7 @@ def serve(
     from haloy.settings import Settings, SettingsError
 
     flags = {name: value for name, value in locals().items() if name in Settings.model_fields}
-    for name in ("http", "https", "admin", "trusted_proxies"):
+    for name in ("http", "https", "admin", "trusted_proxies", "nameservers"):
         if flags[name]:
             flags[name] = ",".join(flags[name])
     try:

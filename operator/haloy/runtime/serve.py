@@ -34,6 +34,7 @@ from haloy.runtime.derive import BackendNames, grpc_targets, route_urls
 from haloy.settings import Settings
 from haloy.sources.dns import Resolver
 from haloy.sources.files import FilesSource
+from haloy.sources.lookup import SystemLookup
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.translate import Context
@@ -44,7 +45,7 @@ OBSERVE_INTERVAL = 1.0
 """Seconds between two looks at the health of all endpoints."""
 SHOW_INTERVAL = 0.1
 """Seconds between two refreshes of what a person watches."""
-SHARE = 10
+SHARE = 20
 """Times as long as a look or a refresh took, nothing of the kind is done after it, up to LONGEST_REST."""
 LONGEST_REST = 10.0
 FIRST_ANSWER = 0.5
@@ -102,7 +103,7 @@ class Server:
         self._first_cycle = asyncio.Event()
         self._store = Store(self._clock, [FilesSource.name])
         self._files = FilesSource(settings.directory, self._clock, settings.state_dir)
-        self._resolver = Resolver(self._store)
+        self._resolver = Resolver(self._store, SystemLookup(settings.nameservers))
         self._names = BackendNames()
         self._monitor = HealthMonitor(self._clock)
         self._agent = AgentServer(self._monitor, _agent_token, AGENT_TOKEN_LENGTH)

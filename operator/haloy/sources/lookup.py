@@ -11,6 +11,9 @@ from typing import Protocol
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
+from dns.nameserver import Do53Nameserver
+
+from haloy.model.listener import Bind
 
 DEFAULT_TTL = 30.0
 """Seconds for which an answer without a TTL (hosts file, localhost) counts."""
@@ -53,11 +56,10 @@ class Lookup(Protocol):
 class SystemLookup:
     """Looks up as the machine is set up: hosts file, then resolv.conf with its search list, read anew each time.
 
-    `nameservers` (`address` or `address:port` as dnspython writes them) replace resolv.conf; `hosts` is the hosts file.
+    `nameservers` replace those of resolv.conf (and its search list); `hosts` is the hosts file.
     """
 
-    nameservers: Sequence[str] = ()
-    port: int = 53
+    nameservers: Sequence[Bind] = ()
     hosts: Path = _HOSTS
 
     async def __call__(self, name: str) -> Answers:
@@ -75,8 +77,7 @@ class SystemLookup:
     def _resolver(self) -> dns.asyncresolver.Resolver:
         resolver = dns.asyncresolver.Resolver(configure=not self.nameservers)
         if self.nameservers:
-            resolver.nameservers = list(self.nameservers)
-            resolver.port = self.port
+            resolver.nameservers = [Do53Nameserver(server.address, server.port) for server in self.nameservers]
         return resolver
 
 

@@ -20,19 +20,21 @@ async def test_requests_and_errors_are_counted_by_route(serve: Serve) -> None:
                 host(
                     "a.b",
                     candidate(rule("0", filters=(DirectResponse(200, "x"),)), "/answer"),
+                    candidate(rule("2", filters=(DirectResponse(403, "x"),)), "/refused"),
+                    candidate(rule("3", "web/gone"), "/gone"),
                     candidate(rule("1", "web/up")),
                 )
             ],
             [cluster("web/up", up.port)],
         )
         async with serve(wanted) as running:
-            for path in ("/200", "/404", "/404", "/500", "/answer"):
+            for path in ("/200", "/404", "/404", "/500", "/answer", "/refused", "/gone"):
                 await get(port, "a.b", path)
             await get(port, "unknown.example.com")
-            await running.log_records(6)
+            await running.log_records(8)
             table = await running.ask(f"show table {ROUTES}")
     (entry,) = re.findall(r"key=(\S+) .*", table)
     assert entry == "web/shop"
     counters = dict(re.findall(r"(\w+)=(\d+)", table))
-    assert (counters["http_req_cnt"], counters["http_err_cnt"], counters["http_fail_cnt"]) == ("5", "2", "1")
+    assert (counters["http_req_cnt"], counters["gpc0"], counters["gpc1"]) == ("7", "3", "2")
     assert int(counters["bytes_out_cnt"]) > 0

@@ -69,9 +69,7 @@ def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0
         server_state=tokens.word(options.server_state),
         maxconn=None if options.max_connections is None else tokens.number(options.max_connections),
         threads=None if options.threads is None else tokens.number(options.threads),
-        bufsize=tokens.number(
-            max(HTTP2_FRAME, MAXREWRITE + max(limits.max_header_size, largest_body + _OWN_HEADERS))
-        ),
+        bufsize=tokens.number(max(HTTP2_FRAME, MAXREWRITE + max(limits.max_header_size, largest_body + _OWN_HEADERS))),
         maxrewrite=tokens.number(MAXREWRITE),
         streams=tokens.number(limits.max_streams),
         ciphers=tokens.name(CIPHERS),

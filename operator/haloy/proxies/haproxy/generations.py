@@ -129,8 +129,9 @@ class Generations:
 
     def names(self, generation: Generation) -> tuple[str, ...]:
         """The names of all files, relative, sorted."""
-        found = (path for path in generation.path.rglob("*") if path.is_file())
-        return tuple(sorted(path.relative_to(generation.path).as_posix() for path in found))
+        root = str(generation.path)
+        found = (os.path.relpath(f"{folder}/{name}", root) for folder, _, names in os.walk(root) for name in names)
+        return tuple(sorted(found))
 
     def activate(self, generation: Generation) -> None:
         """Let the link name `generation`, atomically."""

@@ -1,5 +1,6 @@
 """Counters and facts, under the users' names."""
 
+import asyncio
 from collections.abc import Mapping
 
 from haloy.proxies.base import Measurements, ProxyInfo, Traffic
@@ -20,7 +21,7 @@ async def measure(api: RuntimeApi, processes: Processes, *, routes: bool, reload
     commands = ["show info", _SERVERS_AND_BACKENDS]
     answers = await api.run([*commands, f"show table {names.ROUTES}"] if routes else commands)
     info = parse_info(answers[0])
-    clusters, endpoints = by_name(parse_stat(answers[1]))
+    clusters, endpoints = await asyncio.to_thread(lambda: by_name(parse_stat(answers[1])))
     tables = parse_tables(answers[2]) if routes else ()
     return Measurements(proxy_info(info, processes, reloads), by_route(tables), clusters, endpoints)
 
@@ -41,13 +42,14 @@ def by_name(rows: tuple[StatRow, ...]) -> tuple[dict[str, Traffic], dict[tuple[s
 
 
 def by_route(tables: tuple[Table, ...]) -> dict[str, Traffic]:
-    """The table of counters, by `namespace/name`. HAProxy counts 4xx as http_err_cnt, 5xx as http_fail_cnt. haloy's own
+    """The table of counters, by `namespace/name`. 4xx are counted in gpc0, 5xx in gpc1, since HAProxy's own
+    http_err_cnt and http_fail_cnt leave out the answers that it gives by itself. haloy's own
     keys (redirects, requests that no candidate of a chain took) hold no slash and are left out. Pure."""
     return {
         entry["key"]: Traffic(
             requests=_counter(entry, "http_req_cnt"),
-            errors_4xx=_counter(entry, "http_err_cnt"),
-            errors_5xx=_counter(entry, "http_fail_cnt"),
+            errors_4xx=_counter(entry, "gpc0"),
+            errors_5xx=_counter(entry, "gpc1"),
             bytes_in=_counter(entry, "bytes_in_cnt"),
             bytes_out=_counter(entry, "bytes_out_cnt"),
         )

@@ -36,13 +36,13 @@ def secret_of(path: str) -> ObjectRef | None:
 
 def _appeared(section: Section) -> ReloadReason:
     if _is_cluster(section):
-        return ReloadReason(ReloadCause.BACKEND_ADDED, section.source, f"the backend is new")
+        return ReloadReason(ReloadCause.BACKEND_ADDED, section.source, "the backend is new")
     return ReloadReason(_cause(section), section.source, f"section {section.name} is new")
 
 
 def _disappeared(section: Section) -> ReloadReason:
     if _is_cluster(section):
-        return ReloadReason(ReloadCause.BACKEND_REMOVED, section.source, f"the backend is gone")
+        return ReloadReason(ReloadCause.BACKEND_REMOVED, section.source, "the backend is gone")
     return ReloadReason(_cause(section), section.source, f"section {section.name} is gone")
 
 

@@ -76,7 +76,8 @@ def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None
                 **{bundle_file(item.name): item.digest for item in model.bundles},
             },
             certificates=certificate_lines(model.virtual_hosts, model.certificates, options.fallback_certificate),
-        )
+        ),
+        memo,
     )
 
 
@@ -166,13 +167,13 @@ def _files(model: Model, answering: Iterable[Answer]) -> dict[str, bytes]:
     return dict(sorted(files.items()))
 
 
-def with_revision(artifacts: Artifacts) -> Artifacts:
+def with_revision(artifacts: Artifacts, memo: RenderMemo) -> Artifacts:
     """`artifacts` with the digest of all the rest as its revision."""
     state = sha256()
     for fragment in artifacts.fragments:
+        state.update(f"{fragment.filename}\0".encode())
         for section in fragment.sections:
-            state.update(f"{fragment.filename}\0{section.name}\0{section.text}\0".encode())
-            state.update(repr(section.servers).encode())
+            state.update(memo.get("digest", section.name, (section,), partial(_section_digest, section)))
     for name, entries in artifacts.maps.items():
         state.update(f"{name}\0".encode())
         state.update("".join(f"{key} {value}\n" for key, value in entries.items()).encode())
@@ -180,3 +181,7 @@ def with_revision(artifacts: Artifacts) -> Artifacts:
         state.update(f"{name}\0{len(content)}\0".encode() + content)
     state.update(repr((sorted(artifacts.pem_files.items()), artifacts.certificates)).encode())
     return replace(artifacts, revision=state.hexdigest()[:16])
+
+
+def _section_digest(section: Section) -> bytes:
+    return sha256(f"{section.name}\0{section.text}\0{section.servers!r}".encode()).digest()
