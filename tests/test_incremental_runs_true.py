@@ -14,9 +14,9 @@ from haloy.api.load import load_object
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.process import run_dir
-from haloy.proxies.haproxy.render import render
-from haloy.proxies.haproxy.runtime_api import RuntimeApi
+from haloy.proxies.haproxy.process.process import run_dir
+from haloy.proxies.haproxy.render.render import render
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from haloy.translate import Context, translate
 from tests.features.certificates import Authority
 from tests.haproxy.driver.truth import check, expected

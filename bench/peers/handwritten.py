@@ -7,7 +7,7 @@ A request with both Content-Length and Transfer-Encoding needs no rule: HAProxy 
 from pathlib import Path
 
 from bench.site import CHECK_INTERVAL, CIPHERS, HOST, Answer, Launch, Missing, Site
-from haloy.proxies.haproxy import binary
+from haloy.proxies.haproxy.process import binary
 
 CONFIG = r"""
 global

@@ -7,7 +7,7 @@ from haloy.cli.configuration import Configuration, configuration
 from haloy.cli.offline import settings_for, translate_paths
 from haloy.cli.verdict import Complaint, verdict
 from haloy.model.refs import FieldRef, ObjectRef
-from haloy.proxies.haproxy.binary import find_binary
+from haloy.proxies.haproxy.process.binary import find_binary
 from tests.cli.command import EXAMPLES, haloy
 from tests.cli.manifests import backend, route, write
 

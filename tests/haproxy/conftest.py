@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.binary import find_binary
+from haloy.proxies.haproxy.process.binary import find_binary
 
 
 @pytest.fixture(scope="session")

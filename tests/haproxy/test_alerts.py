@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from haloy.proxies.haproxy.alerts import Alert, Severity, parse_alerts, parse_line
+from haloy.proxies.haproxy.process.alerts import Alert, Severity, parse_alerts, parse_line
 
 PLACE = Path("/c/a.cfg")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy import binary
-from haloy.proxies.haproxy.binary import BinaryError
+from haloy.proxies.haproxy.process import binary
+from haloy.proxies.haproxy.process.binary import BinaryError
 
 
 async def test_the_binary_in_use_is_understood(haproxy_binary: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.cli_parsers import parse_stat, parse_tables, parse_variable
-from haloy.proxies.haproxy.master_api import parse_processes
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_stat, parse_tables, parse_variable
+from haloy.proxies.haproxy.runtime.master_api import parse_processes
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, get, small_haproxy
 

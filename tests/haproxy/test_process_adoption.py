@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from haloy.proxies.haproxy.master_api import MasterApi
-from haloy.proxies.haproxy.process import Adoption, HaproxyProcess
+from haloy.proxies.haproxy.process.process import Adoption, HaproxyProcess
+from haloy.proxies.haproxy.runtime.master_api import MasterApi
 from tests.support.ports import free_port
 from tests.support.small_haproxy import SmallHaproxy, alive, answering, eventually, get, group
 

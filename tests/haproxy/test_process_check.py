@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from haloy.proxies.haproxy.alerts import Severity
-from haloy.proxies.haproxy.process import CheckResult
+from haloy.proxies.haproxy.process.alerts import Severity
+from haloy.proxies.haproxy.process.process import CheckResult
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, small_haproxy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.cli_parsers import parse_info
-from haloy.proxies.haproxy.process import open_log_target
+from haloy.proxies.haproxy.process.process import open_log_target
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_info
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, small_haproxy
 
@@ -19,7 +19,7 @@ CONNECTIONS = 8
 
 PROGRAM = """\
 import os, sys
-from haloy.proxies.haproxy.process import open_log_target
+from haloy.proxies.haproxy.process.process import open_log_target
 fd = open_log_target("stdout")
 os.set_blocking(fd, False)
 os.write(fd, b"from haproxy\\n")

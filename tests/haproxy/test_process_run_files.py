@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.process import RunDirectoryError, run_dir
-from haloy.proxies.haproxy.run_files import read_pid_file, write_pid_file
+from haloy.proxies.haproxy.process.process import RunDirectoryError, run_dir
+from haloy.proxies.haproxy.process.run_files import read_pid_file, write_pid_file
 
 
 def test_a_short_state_holds_its_run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

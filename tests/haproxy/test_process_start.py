@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.process import HaproxyProcess, RunDirectoryBusy, StartFailed
-from haloy.proxies.haproxy.run_files import read_pid_file
+from haloy.proxies.haproxy.process.process import HaproxyProcess, RunDirectoryBusy, StartFailed
+from haloy.proxies.haproxy.process.run_files import read_pid_file
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, get, group, small_haproxy
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.cli_parsers import parse_info, parse_map
-from haloy.proxies.haproxy.runtime_api import (
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_info, parse_map
+from haloy.proxies.haproxy.runtime.runtime_api import (
     CommandFailed,
     PayloadTooLarge,
     RuntimeApi,

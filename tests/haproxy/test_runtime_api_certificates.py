@@ -7,8 +7,8 @@ import pytest
 import trustme
 
 from haloy.model.secret import SecretBytes
-from haloy.proxies.haproxy.cli_parsers import parse_certificate, parse_certificate_names, parse_crt_list
-from haloy.proxies.haproxy.runtime_api import CommandFailed, RuntimeApi, command
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_certificate, parse_certificate_names, parse_crt_list
+from haloy.proxies.haproxy.runtime.runtime_api import CommandFailed, RuntimeApi, command
 from tests.support.ports import free_port
 from tests.support.small_haproxy import SmallHaproxy, small_haproxy
 

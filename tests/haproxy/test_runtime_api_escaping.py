@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haloy.proxies.haproxy.cli_parsers import parse_map_entries
-from haloy.proxies.haproxy.runtime_api import UnsafeCommand, command, map_payload
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_map_entries
+from haloy.proxies.haproxy.runtime.runtime_api import UnsafeCommand, command, map_payload
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, small_haproxy
 

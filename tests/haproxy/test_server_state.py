@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy import server_state
-from haloy.proxies.haproxy.cli_parsers import StatRow, parse_stat
-from haloy.proxies.haproxy.server_state import ConfiguredServer, OperationalState, StateFormatError
+from haloy.proxies.haproxy.process import server_state
+from haloy.proxies.haproxy.process.server_state import ConfiguredServer, OperationalState, StateFormatError
+from haloy.proxies.haproxy.runtime.cli_parsers import StatRow, parse_stat
 from tests.support.ports import free_port
 from tests.support.small_haproxy import SmallHaproxy, eventually, get, small_haproxy
 

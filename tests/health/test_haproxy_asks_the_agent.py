@@ -14,7 +14,7 @@ from haloy.clock import SystemClock
 from haloy.health.agent import AgentServer, answer
 from haloy.health.monitor import HealthMonitor
 from haloy.model.health import EndpointHealth, EndpointKey, GrpcCheck, Health
-from haloy.proxies.haproxy.binary import find_binary
+from haloy.proxies.haproxy.process.binary import find_binary
 from tests.health.grpc_server import NOT_SERVING, SERVING, grpc_health
 from tests.health.targets import key, target
 

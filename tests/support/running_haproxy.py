@@ -13,7 +13,7 @@ import trustme
 
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.render import config_files
+from haloy.proxies.haproxy.render.render import config_files
 
 DEADLINE = 20.0
 

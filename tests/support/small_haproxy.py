@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from haloy.proxies.haproxy.alerts import Alert
-from haloy.proxies.haproxy.process import HaproxyProcess, RunFiles
-from haloy.proxies.haproxy.runtime_api import RuntimeApi
+from haloy.proxies.haproxy.process.alerts import Alert
+from haloy.proxies.haproxy.process.process import HaproxyProcess, RunFiles
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 
 GLOBAL = """\
 global

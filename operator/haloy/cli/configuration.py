@@ -8,10 +8,10 @@ from pathlib import Path
 from haloy.clock import SystemClock
 from haloy.model.model import Delivery, Model
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.fallback import fallback_pem
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.process import RunFiles
-from haloy.proxies.haproxy.render import config_files, render
+from haloy.proxies.haproxy.process.fallback import fallback_pem
+from haloy.proxies.haproxy.process.process import RunFiles
+from haloy.proxies.haproxy.render.render import config_files, render
 from haloy.settings import Settings
 
 AGENT = ("127.0.0.1", 1)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy.names import cluster_section
-from haloy.proxies.haproxy.source_map import source_map
+from haloy.proxies.haproxy.render.source_map import source_map
 
 
 def excerpt(files: Mapping[str, bytes], ref: ObjectRef) -> dict[str, bytes]:

@@ -26,8 +26,8 @@ from haloy.cli.offline import context_of, owner_of_files, placeholders, read_pat
 from haloy.cli.places import Places, leading_field
 from haloy.cli.verdict import Complaint, verdict
 from haloy.model.refs import FieldRef, ObjectRef
-from haloy.proxies.haproxy.binary import BinaryError, find_binary, inspect
-from haloy.proxies.haproxy.tokens import UnsafeValueError
+from haloy.proxies.haproxy.process.binary import BinaryError, find_binary, inspect
+from haloy.proxies.haproxy.render.tokens import UnsafeValueError
 from haloy.settings import Settings
 from haloy.translate import Translation, translate
 

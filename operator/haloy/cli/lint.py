@@ -46,7 +46,7 @@ def lint(
     """
     from haloy.cli.findings import lint_paths
     from haloy.cli.offline import PathError
-    from haloy.proxies.haproxy.binary import BinaryError
+    from haloy.proxies.haproxy.process.binary import BinaryError
     from haloy.settings import SettingsError
 
     try:

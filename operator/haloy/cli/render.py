@@ -55,7 +55,7 @@ def render(
     from haloy.cli.lookup import look_up
     from haloy.cli.offline import PathError, rejection_lines, settings_for, translate_paths
     from haloy.model.refs import ObjectRef
-    from haloy.proxies.haproxy.tokens import UnsafeValueError
+    from haloy.proxies.haproxy.render.tokens import UnsafeValueError
     from haloy.settings import SettingsError
 
     chosen = paths or [Path()]

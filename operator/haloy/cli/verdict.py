@@ -7,9 +7,9 @@ from pathlib import Path
 
 from haloy.cli.configuration import Configuration, write
 from haloy.model.refs import FieldRef
-from haloy.proxies.haproxy.alerts import Severity, parse_alerts
-from haloy.proxies.haproxy.diagnose import Culprits
-from haloy.proxies.haproxy.source_map import source_map
+from haloy.proxies.haproxy.apply.diagnose import Culprits
+from haloy.proxies.haproxy.process.alerts import Severity, parse_alerts
+from haloy.proxies.haproxy.render.source_map import source_map
 
 _PATIENCE = 120.0
 

@@ -18,13 +18,13 @@ from haloy.health.agent import AgentServer
 from haloy.health.monitor import HealthMonitor
 from haloy.metrics import Metrics
 from haloy.model.health import EndpointKey
-from haloy.proxies.haproxy.binary import BinaryError
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.events import Died, Event, Started
 from haloy.proxies.haproxy.names import AGENT_TOKEN_LENGTH, agent_token
-from haloy.proxies.haproxy.process import RunDirectoryBusy, RunDirectoryError
-from haloy.proxies.haproxy.process import StartFailed as HaproxyStartFailed
-from haloy.proxies.haproxy.runtime_api import RuntimeUnavailable
+from haloy.proxies.haproxy.process.binary import BinaryError
+from haloy.proxies.haproxy.process.process import RunDirectoryBusy, RunDirectoryError
+from haloy.proxies.haproxy.process.process import StartFailed as HaproxyStartFailed
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeUnavailable
 from haloy.proxies.haproxy.settings import HaproxySettings
 from haloy.reconciler import Cycle, Reconciler
 from haloy.retained import Retained
@@ -48,6 +48,8 @@ SHOW_INTERVAL = 0.1
 SHARE = 20
 """Times as long as a look or a refresh took, nothing of the kind is done after it, up to LONGEST_REST."""
 LONGEST_REST = 10.0
+COLLECT_AFTER = 100_000
+"""New objects after which garbage is looked for: a cycle over tens of thousands of Routes makes that many and keeps them."""
 FIRST_ANSWER = 0.5
 """Seconds that a cycle waits for the first answer for a DNS name it has not seen before."""
 FIRST_RESULTS = 3.0
@@ -203,6 +205,7 @@ class Server:
         if not gc.isenabled():
             # The objects of a large directory live on: to look through them at each collection would cost more than all else.
             gc.freeze()
+            gc.set_threshold(COLLECT_AFTER)
             gc.enable()
         if cycle.outcome is None:
             return

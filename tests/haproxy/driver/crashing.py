@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from haloy.proxies.haproxy.artifacts import Artifacts, Server
-from haloy.proxies.haproxy.runtime_api import Answer, Command, RuntimeApi
+from haloy.proxies.haproxy.runtime.runtime_api import Answer, Command, RuntimeApi
 from tests.haproxy.driver.small import FALLBACK, Small, backend
 from tests.haproxy.driver.values import line
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from haloy.clock import SystemClock
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import Refusal
-from haloy.proxies.haproxy.alerts import Alert
+from haloy.proxies.haproxy.apply.generations import Generations
+from haloy.proxies.haproxy.apply.reload_log import ReloadLog
+from haloy.proxies.haproxy.apply.reloading import Target
+from haloy.proxies.haproxy.apply.transaction import Transactions
 from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Fragment, Section
-from haloy.proxies.haproxy.certificates import line_text
 from haloy.proxies.haproxy.events import Event
-from haloy.proxies.haproxy.generations import Generations
-from haloy.proxies.haproxy.process import RunFiles
-from haloy.proxies.haproxy.reload_log import ReloadLog
-from haloy.proxies.haproxy.reloading import Target
-from haloy.proxies.haproxy.running import CRT_LIST
-from haloy.proxies.haproxy.runtime_api import RuntimeApi
-from haloy.proxies.haproxy.supervisor import Supervisor
-from haloy.proxies.haproxy.transaction import Transactions
+from haloy.proxies.haproxy.plan.running import CRT_LIST
+from haloy.proxies.haproxy.process.alerts import Alert
+from haloy.proxies.haproxy.process.process import RunFiles
+from haloy.proxies.haproxy.process.supervisor import Supervisor
+from haloy.proxies.haproxy.runtime.certificates import line_text
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 
 FALLBACK = "certs/fallback.pem"
 

@@ -10,7 +10,7 @@ import pytest
 
 from haloy.proxies.base import Applied, ReloadCause, ReloadReason
 from haloy.proxies.haproxy.events import Started
-from haloy.proxies.haproxy.run_files import read_pid_file
+from haloy.proxies.haproxy.process.run_files import read_pid_file
 from tests.haproxy.driver.crashing import Orders, materials
 from tests.haproxy.driver.pem import pem
 from tests.haproxy.driver.truth import expected, truth

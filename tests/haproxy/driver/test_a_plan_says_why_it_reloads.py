@@ -1,7 +1,7 @@
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
-from haloy.proxies.haproxy.plan import WORDS, plan
-from haloy.proxies.haproxy.running import Running
+from haloy.proxies.haproxy.plan.plan import WORDS, plan
+from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
 from tests.haproxy.driver.values import cluster, line, server, wanted
 
 SHOP = "backend/web/shop"

@@ -1,8 +1,8 @@
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.plan import plan
-from haloy.proxies.haproxy.running import Running
-from haloy.proxies.haproxy.steps import RuntimeStep, SwapMap
+from haloy.proxies.haproxy.plan.plan import plan
+from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.plan.steps import RuntimeStep, SwapMap
 from tests.haproxy.driver.values import cluster, line, server, wanted
 
 

@@ -5,7 +5,7 @@ import pytest
 from haloy.model.routing import Target
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.events import Event, Unusable
-from haloy.proxies.haproxy.process import StartFailed
+from haloy.proxies.haproxy.process.process import StartFailed
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
 from tests.haproxy.driver.upstreams import upstreams
 from tests.support.http_client import get

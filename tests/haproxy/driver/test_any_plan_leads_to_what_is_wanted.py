@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Section, Server
-from haloy.proxies.haproxy.plan import plan
-from haloy.proxies.haproxy.running import Running, after, sections
-from haloy.proxies.haproxy.steps import RemoveServer
+from haloy.proxies.haproxy.plan.plan import plan
+from haloy.proxies.haproxy.plan.running import Running, after, sections
+from haloy.proxies.haproxy.plan.steps import RemoveServer
 from tests.haproxy.driver.values import cluster, line, perform, server, take, wanted
 
 members = st.lists(

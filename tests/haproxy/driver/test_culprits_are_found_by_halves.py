@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haloy.model.refs import FieldRef, ObjectRef
-from haloy.proxies.haproxy.isolate import offenders, unacceptable
+from haloy.proxies.haproxy.apply.isolate import offenders, unacceptable
 from tests.haproxy.driver.small import Small, backend, config_files
 from tests.support.ports import free_port
 

@@ -15,9 +15,9 @@ from haloy.model.model import Delivery
 from haloy.model.routing import Target, VirtualHost
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.process import run_dir
-from haloy.proxies.haproxy.render import render
-from haloy.proxies.haproxy.runtime_api import RuntimeApi
+from haloy.proxies.haproxy.process.process import run_dir
+from haloy.proxies.haproxy.render.render import render
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host
 from tests.haproxy.driver.pem import pem
 from tests.haproxy.driver.truth import check, expected

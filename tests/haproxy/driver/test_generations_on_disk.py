@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.generations import Generations
+from haloy.proxies.haproxy.apply.generations import Generations
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from haloy.model.routing import Target
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.events import Died, Event, Started
-from haloy.proxies.haproxy.runtime_api import RuntimeUnavailable
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeUnavailable
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
 from tests.haproxy.driver.upstreams import upstreams
 from tests.support.http_client import get

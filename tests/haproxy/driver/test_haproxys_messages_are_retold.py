@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from haloy.proxies.haproxy.alerts import Alert, Severity
-from haloy.proxies.haproxy.retelling import retold
+from haloy.proxies.haproxy.process.alerts import Alert, Severity
+from haloy.proxies.haproxy.process.retelling import retold
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from haloy.proxies.haproxy.fallback import fallback_pem
+from haloy.proxies.haproxy.process.fallback import fallback_pem
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

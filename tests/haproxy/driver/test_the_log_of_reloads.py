@@ -4,7 +4,7 @@ from pathlib import Path
 
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import ReloadCause, ReloadReason, ReloadRecord
-from haloy.proxies.haproxy.reload_log import KEPT, ReloadLog
+from haloy.proxies.haproxy.apply.reload_log import KEPT, ReloadLog
 
 RECORD = ReloadRecord(
     datetime(2026, 1, 1, tzinfo=UTC),

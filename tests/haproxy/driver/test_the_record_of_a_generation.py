@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from haloy.model.cluster import EndpointState
+from haloy.proxies.haproxy.apply.generations import Generation, Generations
+from haloy.proxies.haproxy.apply.record import INDEX, UNKNOWN_DIGEST, RecordError, RecordWriter, read_record
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.generations import Generation, Generations
-from haloy.proxies.haproxy.record import INDEX, UNKNOWN_DIGEST, RecordError, RecordWriter, read_record
 from tests.haproxy.driver.values import cluster, line, server, wanted
 
 ARTIFACTS = wanted(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from haloy.model.cluster import EndpointState
 from haloy.proxies.base import Applied
+from haloy.proxies.haproxy.apply.record import read_record
 from haloy.proxies.haproxy.artifacts import Artifacts, Server
-from haloy.proxies.haproxy.record import read_record
 from tests.haproxy.driver.small import backend, small
 from tests.haproxy.driver.upstreams import Upstream, upstreams
 from tests.support.ports import free_port

@@ -7,7 +7,7 @@ from typing import Any
 
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.runtime_api import RuntimeApi
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from tests.haproxy.driver.pem import leaf
 from tests.support.small_haproxy import eventually
 

@@ -6,8 +6,8 @@ from typing import assert_never
 from haloy.model.cluster import EndpointState
 from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Fragment, Section, Server
-from haloy.proxies.haproxy.running import Running
-from haloy.proxies.haproxy.steps import (
+from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.plan.steps import (
     AddCertificateLine,
     AddServer,
     DeleteMapEntries,

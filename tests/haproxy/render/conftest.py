@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from haloy.model.model import Model
-from haloy.proxies.haproxy.render import render
+from haloy.proxies.haproxy.render.render import render
 from tests.support.running_haproxy import Running, options, running_haproxy
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]

@@ -3,8 +3,8 @@
 from typing import get_args
 
 from haloy.model.filters import DirectResponse, Filter, Header, HeaderModifier, RequestHeaderModifier, UrlRewrite
-from haloy.proxies.haproxy.filters import FILTER_ORDER, answering_blocks, forwarding_blocks
-from haloy.proxies.haproxy.filters.redirect import PublicPorts
+from haloy.proxies.haproxy.render.filters import FILTER_ORDER, answering_blocks, forwarding_blocks
+from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from tests.haproxy.render.models import rule
 
 

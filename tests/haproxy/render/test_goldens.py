@@ -10,7 +10,7 @@ import pytest
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.names import bundle_file, certificate_file
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.render import config_files, render
+from haloy.proxies.haproxy.render.render import config_files, render
 from tests.support.model_yaml import read_model
 from tests.support.running_haproxy import check, fallback_pem, options, write_files
 

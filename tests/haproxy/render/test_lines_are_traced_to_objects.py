@@ -7,7 +7,7 @@ from haloy.model.health import HealthCheck, HttpCheck
 from haloy.model.refs import FieldRef, ObjectRef
 from haloy.model.routing import PathKind
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.render import config_files, render, trace
+from haloy.proxies.haproxy.render.render import config_files, render, trace
 from tests.haproxy.render.models import ROUTE, candidate, cluster, fleet, host, model, rule
 from tests.support.running_haproxy import check, options, write_files
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from haloy.model.model import Model
-from haloy.proxies.haproxy.render import config_files, render
-from haloy.proxies.haproxy.tokens import UnsafeValueError
+from haloy.proxies.haproxy.render.render import config_files, render
+from haloy.proxies.haproxy.render.tokens import UnsafeValueError
 from tests.haproxy.render.hostile import SECRET, SNIPPETS, escaped, hostile, one_of_everything, with_name
 from tests.support.haproxy_words import config_words
 from tests.support.running_haproxy import check, options, write_files

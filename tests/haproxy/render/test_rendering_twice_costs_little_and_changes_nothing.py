@@ -16,9 +16,9 @@ from haloy.model.filters import (
 from haloy.model.model import Model
 from haloy.model.routing import HostTls, Target, VirtualHost
 from haloy.proxies.haproxy.artifacts import Section
-from haloy.proxies.haproxy.memo import RenderMemo
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.render import render
+from haloy.proxies.haproxy.render.memo import RenderMemo
+from haloy.proxies.haproxy.render.render import render
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 
 OPTIONS = HaproxyOptions("/run/worker.sock", "/var/state")

@@ -14,7 +14,7 @@ from haloy.model.model import Model
 from haloy.model.refs import FieldRef
 from haloy.model.routing import Candidate, HostKind, Rule, VirtualHost
 from haloy.model.select import Request, select
-from haloy.proxies.haproxy.render import render
+from haloy.proxies.haproxy.render.render import render
 from tests.haproxy.render.models import ROUTE, fleet
 from tests.model.strategies import SEGMENTS, match_values, precedence
 from tests.support.http_client import DEADLINE, read_answer

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from haloy.proxies.haproxy import tokens
-from haloy.proxies.haproxy.templates import print_template
-from haloy.proxies.haproxy.tokens import Token, UnsafeValueError
+from haloy.proxies.haproxy.render import tokens
+from haloy.proxies.haproxy.render.templates import print_template
+from haloy.proxies.haproxy.render.tokens import Token, UnsafeValueError
 from tests.haproxy.render.hostile import hostile
 from tests.support.haproxy_words import Expansion, words
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from haloy.model.cluster import CookieAffinity
 from haloy.model.routing import Target
 from haloy.proxies.haproxy.names import cookie_value
-from haloy.proxies.haproxy.weights import LARGEST_TOTAL, destination, shares
+from haloy.proxies.haproxy.render.weights import LARGEST_TOTAL, destination, shares
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 from tests.support.http_client import get

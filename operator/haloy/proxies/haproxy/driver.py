@@ -12,32 +12,32 @@ from haloy.model.health import Observation
 from haloy.model.model import Delivery, Model
 from haloy.proxies.base import Failed, Measurements, Outcome, ProxyInfo, Refusal, ReloadCause, ReloadReason
 from haloy.proxies.haproxy import names
-from haloy.proxies.haproxy.alerts import Alert
+from haloy.proxies.haproxy.apply.diagnose import Culprits, missing_materials, refusals
+from haloy.proxies.haproxy.apply.generations import Generations, digest_of
+from haloy.proxies.haproxy.apply.isolate import unacceptable, unwritable
+from haloy.proxies.haproxy.apply.reload_log import ReloadLog
+from haloy.proxies.haproxy.apply.reloading import Target
+from haloy.proxies.haproxy.apply.transaction import Transactions
 from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.binary import Build, find_binary, inspect
-from haloy.proxies.haproxy.cli_commands import COMMAND_LIMIT
-from haloy.proxies.haproxy.diagnose import Culprits, missing_materials, refusals
 from haloy.proxies.haproxy.events import Died, Event, Noted, Reloaded, Started, Unusable
-from haloy.proxies.haproxy.fallback import fallback_pem
-from haloy.proxies.haproxy.generations import Generations, digest_of
-from haloy.proxies.haproxy.isolate import unacceptable, unwritable
-from haloy.proxies.haproxy.measure import measure
-from haloy.proxies.haproxy.memo import RenderMemo
-from haloy.proxies.haproxy.observe import Observer
+from haloy.proxies.haproxy.observe.measure import measure
+from haloy.proxies.haproxy.observe.observe import Observer
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.process import RunFiles, run_dir
-from haloy.proxies.haproxy.reload_log import ReloadLog
-from haloy.proxies.haproxy.reloading import Target
-from haloy.proxies.haproxy.render import config_files, render
-from haloy.proxies.haproxy.retelling import retold
-from haloy.proxies.haproxy.running import sections, servers
-from haloy.proxies.haproxy.runtime_api import RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.plan.running import sections, servers
+from haloy.proxies.haproxy.process.alerts import Alert
+from haloy.proxies.haproxy.process.binary import Build, find_binary, inspect
+from haloy.proxies.haproxy.process.fallback import fallback_pem
+from haloy.proxies.haproxy.process.process import RunFiles, run_dir
+from haloy.proxies.haproxy.process.retelling import retold
+from haloy.proxies.haproxy.process.supervisor import Supervisor
+from haloy.proxies.haproxy.render.memo import RenderMemo
+from haloy.proxies.haproxy.render.render import config_files, render
+from haloy.proxies.haproxy.render.source_map import source_map
+from haloy.proxies.haproxy.render.system_ca import system_ca
+from haloy.proxies.haproxy.render.tokens import UnsafeValueError
+from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
 from haloy.proxies.haproxy.settings import HaproxySettings, possible_connections
-from haloy.proxies.haproxy.source_map import source_map
-from haloy.proxies.haproxy.supervisor import Supervisor
-from haloy.proxies.haproxy.system_ca import system_ca
-from haloy.proxies.haproxy.tokens import UnsafeValueError
-from haloy.proxies.haproxy.transaction import Transactions
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What HAProxy sees: health and counters."""

@@ -1,0 +1,1 @@
+"""From what runs to what is wanted, as typed steps: pure."""

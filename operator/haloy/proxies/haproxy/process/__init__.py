@@ -1,0 +1,1 @@
+"""The process: found, started, kept alive, adopted, stopped, and its messages retold."""

@@ -1,0 +1,238 @@
+"""Keeping one HAProxy alive: boot from the last known good generation, adopt an orphan, restart what died."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from haloy.clock import Clock
+from haloy.proxies.haproxy.apply.candidate import server_states, token_of
+from haloy.proxies.haproxy.apply.generations import Generation, Generations
+from haloy.proxies.haproxy.apply.record import RecordError, read_record
+from haloy.proxies.haproxy.events import Died, Event, Noted, Started, Unusable
+from haloy.proxies.haproxy.process.process import (
+    REVISION_VARIABLE,
+    Adoption,
+    Alert,
+    HaproxyProcess,
+    RunDirectoryError,
+    RunFiles,
+    StartFailed,
+    open_log_target,
+)
+from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
+from haloy.proxies.haproxy.runtime.cli_parsers import parse_variable
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 10.0
+SETTLED_AFTER = 30.0
+"""Seconds of life after which the next death counts as a first one."""
+
+FRESH_FOR = 60.0
+"""Seconds for which what HAProxy said about its servers is still worth something after its death."""
+
+_START_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """`show servers state` as it was at `at` (monotonic)."""
+
+    text: str
+    at: float
+
+
+class Supervisor:
+    """One HAProxy and its lives. All methods are called with `lock` held, which the restart takes itself.
+
+    `repair` puts the files of a generation right before it is booted (from its record). `came_up` is told of every
+    process that runs a generation without having been asked to by the caller: after a restart.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        api: RuntimeApi,
+        generations: Generations,
+        files: RunFiles,
+        state_file: Path,
+        log: Literal["stdout"] | Path | None,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]],
+        lock: asyncio.Lock,
+        notify: Callable[[Event], None],
+        tell: Callable[[Alert], None],
+        repair: Callable[[Generation], None],
+        came_up: Callable[[Generation], Awaitable[None]],
+    ) -> None:
+        self._binary = binary
+        self._api = api
+        self._generations = generations
+        self._files = files
+        self._state_file = state_file
+        self._log = log
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = lock
+        self._notify = notify
+        self._tell = tell
+        self._repair = repair
+        self._came_up = came_up
+        self._process: HaproxyProcess | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._closing = False
+        self.past: Past | None = None
+        self.deaths = 0
+
+    @property
+    def process(self) -> HaproxyProcess | None:
+        """The running HAProxy, None while there is none."""
+        return self._process if self._process is not None and self._process.pid is not None else None
+
+    async def adopt(self) -> Generation | None:
+        """Take over the HAProxy that an earlier haloy left running. None: there is none, or none that is fit.
+
+        The generation it has loaded becomes the current one, whatever the link said: it is the one that is proven.
+        """
+        process = self.new_process()
+        log = open_log_target(self._log)
+        try:
+            adopted = await process.adopt(log)
+        finally:
+            os.close(log)
+        if adopted is not Adoption.ADOPTED:
+            await process.stop(0)
+            return None
+        try:
+            found = parse_variable(await self._api.call("get", "var", REVISION_VARIABLE))
+        except (CommandFailed, RuntimeUnavailable, ValueError) as error:
+            found = f"({error})"
+        generation = self._generations.find(found)
+        if generation is None or token_of(generation) != found:
+            self._notify(Noted(f"the HAProxy left running is replaced: its generation {found} is not on disk"))
+            await process.stop(0)
+            return None
+        self._repair(generation)
+        if self._generations.current() != generation:
+            self._generations.activate(generation)
+        self._run(process, generation, adopted=True)
+        return generation
+
+    async def boot(self) -> Generation | None:
+        """Start the current generation; where it cannot be, the newest before it that can. None: there is none."""
+        current = self._generations.current()
+        newest = self._generations.all()
+        older = [one for one in newest if current is None or one.number < current.number]
+        for generation in [*([current] if current is not None else []), *older]:
+            reason = await self.start(generation)
+            if reason is None:
+                return generation
+            self._notify(Unusable(generation.name, reason))
+        return None
+
+    async def start(self, generation: Generation) -> str | None:
+        """Check and start `generation`, and make it the current one. Returns why that was not possible, None: it runs."""
+        try:
+            self._repair(generation)
+            artifacts = read_record(generation)
+        except RecordError:
+            artifacts = None
+        token = token_of(generation)
+        if token is None:
+            return "the file that says its revision is damaged"
+        if not self._made_for_here(generation):
+            return "it was made for another state directory"
+        if self._process is not None:  # it is dead, but holds the run directory
+            await self._process.stop(0)
+        process = self.new_process()
+        verdict = await process.check(generation.path)
+        if not verdict.ok:
+            return "; ".join(map(str, verdict.alerts)) or "haproxy -c refuses it"
+        self.write_states(server_states(self.recent_past(), artifacts))
+        before = self._generations.current()
+        self._generations.activate(generation)
+        log = open_log_target(self._log)
+        try:
+            await process.start(token, log, timeout=_START_TIMEOUT)
+        except StartFailed as error:
+            if before is not None:
+                self._generations.activate(before)
+            return str(error)
+        finally:
+            os.close(log)
+        self._run(process, generation, adopted=False)
+        return None
+
+    def _made_for_here(self, generation: Generation) -> bool:
+        """Whether its worker would answer where it is asked: a state directory may have been copied or moved."""
+        socket = str(self._files.worker_socket)
+        return "'" in socket or socket.encode() in (generation.read("00-global.cfg") or b"")
+
+    def remember(self, states: str) -> None:
+        """Keep what HAProxy said about its servers just now, in case it dies."""
+        self.past = Past(states, self._clock.monotonic())
+
+    def recent_past(self) -> str:
+        """What was last remembered, "" if that is too old to be trusted."""
+        if self.past is None or self._clock.monotonic() - self.past.at > FRESH_FOR:
+            return ""
+        return self.past.text
+
+    def write_states(self, text: str) -> None:
+        """The server-state file that the next worker reads."""
+        unfinished = self._state_file.with_suffix(".unfinished")
+        unfinished.write_text(text)
+        unfinished.chmod(0o600)
+        unfinished.replace(self._state_file)
+
+    async def stop(self, drain: float) -> None:
+        """End the process and the supervision. Called without the lock: a restart under way is given up."""
+        self._closing = True
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        if self._process is not None:
+            await self._process.stop(drain)
+            self._process = None
+
+    def new_process(self) -> HaproxyProcess:
+        """One that is not running: to check a configuration, or to be started."""
+        return HaproxyProcess(self._binary, self._generations.link, self._files, self._api, self._tell)
+
+    def _run(self, process: HaproxyProcess, generation: Generation, *, adopted: bool) -> None:
+        self._process = process
+        self._notify(Started(generation.name, process.pid or 0, adopted))
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_alive(), name="keep HAProxy alive")
+
+    async def _keep_alive(self) -> None:
+        pause = FIRST_PAUSE
+        while self._process is not None:
+            process = self._process
+            began = self._clock.monotonic()
+            death = await process.wait()
+            if self._closing:
+                return
+            if self._clock.monotonic() - began > SETTLED_AFTER:
+                pause = FIRST_PAUSE
+            self.deaths += 1
+            while self._process is process:
+                self._notify(Died(death.reason, pause))
+                await self._sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                async with self._lock:
+                    if self._process is process:
+                        await self._restart()
+
+    async def _restart(self) -> None:
+        try:
+            generation = await self.boot()
+        except (OSError, RunDirectoryError) as error:
+            self._notify(Noted(f"HAProxy could not be started again: {error}"))
+            return
+        if generation is not None:
+            await self._came_up(generation)
