@@ -12,7 +12,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.cycles = Counter(
             "haloy_cycles",
-            "Reconcile cycles by result (applied, unchanged, failed).",
+            "Reconcile cycles by result (applied, unchanged, postponed, failed).",
             ["result"],
             registry=self.registry,
         )
@@ -24,8 +24,8 @@ class Metrics:
         )
         self.reloads = Counter(
             "haloy_reloads",
-            "Reloads of the proxy by cause; one reload may have several.",
-            ["reason"],
+            "Reloads of the proxy by cause and result (ok, refused); one reload may have several causes.",
+            ["reason", "result"],
             registry=self.registry,
         )
         self.runtime_commands = Counter(

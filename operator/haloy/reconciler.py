@@ -18,7 +18,7 @@ from haloy.api.snapshot import Object, Snapshot
 from haloy.clock import Clock
 from haloy.metrics import Metrics
 from haloy.model.refs import FieldRef, ObjectRef
-from haloy.proxies.base import Applied, Failed, Outcome, Proxy
+from haloy.proxies.base import Applied, Failed, Outcome, Postponed, Proxy, ReloadReason
 from haloy.retained import Retained
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
@@ -31,6 +31,8 @@ HOLD_OFF = 0.1
 """Seconds; the longest that a change waits for others of its burst."""
 LOOK_AGAIN = 60.0
 """Seconds without a change after which a cycle runs all the same."""
+FIRST_RETRY, LAST_RETRY = 0.5, 10.0
+"""Seconds after a cycle that failed for no object's fault, doubling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Cycle:
         """How loud the log says it."""
         if isinstance(self.outcome, Failed) or self.refused:
             return logging.WARNING
-        return logging.DEBUG if self.outcome is None or self.outcome.unchanged else logging.INFO
+        return logging.INFO if isinstance(self.outcome, Applied) and not self.outcome.unchanged else logging.DEBUG
 
     def __str__(self) -> str:
         head = f"cycle {self.number}: {self.objects} objects"
@@ -61,16 +63,18 @@ class Cycle:
             case Applied() as applied:
                 how = f"{applied.commands} runtime commands"
                 if applied.reload:
-                    how = f"one reload ({_causes(applied)})"
+                    how = f"one reload ({_causes(applied.reload)})"
                 return f"{head}, live in {self.seconds * 1000:.0f} ms with {how}{refused}"
+            case Postponed() as postponed:
+                return f"{head}, a reload ({_causes(postponed.reasons)}) is due in {postponed.seconds:.1f} s{refused}"
             case Failed() as failed:
                 why = "; ".join(refusal.message for refusal in failed.refusals) or "no reason given"
                 return f"{head}, NOT live, {failed.step} failed: {why}; what was live stays live{refused}"
 
 
-def _causes(applied: Applied) -> str:
+def _causes(reasons: tuple[ReloadReason, ...]) -> str:
     """`backend-added x4, rules-changed`; the reload's own line and `haloy reloads` have the details."""
-    counts = Counter(reason.cause.value for reason in applied.reload)
+    counts = Counter(reason.cause.value for reason in reasons)
     return ", ".join(cause if count == 1 else f"{cause} x{count}" for cause, count in counts.items())
 
 
@@ -97,6 +101,7 @@ class State:
     held: dict[ObjectRef, Held] = field(default_factory=dict)
     live_objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
     live: Mapping[ObjectRef, int] = field(default_factory=dict)
+    applied: bool = False
     translation: Translation | None = None
     snapshot: Snapshot | None = None
 
@@ -129,31 +134,52 @@ class Reconciler:
         self._clock = clock
         self._memo = Memo()
         self._number = 0
+        self._failures = 0
+        self._woken = asyncio.Event()
         self.state = State()
         self.last: Cycle | None = None
 
     async def run(self, after_cycle: Callable[[Cycle], None]) -> None:
         """Run until cancelled."""
-        seen = 0
+        seen, pause = 0, LOOK_AGAIN
         while True:
-            seen = await self._changed(seen)
+            seen = await self._changed(seen, pause)
             began = self._clock.monotonic()
             cycle = await self.run_cycle()
-            log.log(
-                logging.WARNING if isinstance(cycle.outcome, Failed) or cycle.refused else logging.INFO, "%s", cycle
-            )
+            log.log(cycle.level, "%s", cycle)
             after_cycle(cycle)
+            pause = self._pause(cycle.outcome)
             rest = HOLD_OFF - (self._clock.monotonic() - began)
             if rest > 0:
                 await asyncio.sleep(rest)
 
-    async def _changed(self, seen: int) -> int:
-        """The Store's next version, or, for what time alone changes (a certificate expires), the same one after a while."""
+    def wake(self) -> None:
+        """Run a cycle although nothing was written: the proxy came back, and may be on an older configuration."""
+        self._woken.set()
+
+    async def _changed(self, seen: int, pause: float) -> int:
+        """Wait for a change of the Store, for `wake`, or for `pause` seconds. Returns the Store's version."""
+        waiting = [asyncio.create_task(self._store.changed(seen)), asyncio.create_task(self._woken.wait())]
         try:
-            async with asyncio.timeout(LOOK_AGAIN):
-                return await self._store.changed(seen)
-        except TimeoutError:
-            return seen
+            await asyncio.wait(waiting, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        self._woken.clear()
+        return self._store.version
+
+    def _pause(self, outcome: Outcome | None) -> float:
+        """How long to wait for a change before the next cycle runs all the same. Time alone changes something, too: certificates
+        expire."""
+        match outcome:
+            case Postponed():
+                return outcome.seconds
+            case Failed():
+                self._failures += 1
+                return min(FIRST_RETRY * 2.0 ** (self._failures - 1), LAST_RETRY)
+            case _:
+                self._failures = 0
+                return LOOK_AGAIN
 
     async def run_cycle(self) -> Cycle:
         """Make what the Store holds now live, as far as it can be, and update every status."""
@@ -229,19 +255,22 @@ class Reconciler:
         state.snapshot, state.translation = snapshot, translation
         failure = ""
         if isinstance(outcome, Applied):
+            state.applied = True
             state.live_objects = {ref: item for ref, item in snapshot.objects.items() if ref not in state.held} | {
                 ref: item for ref, item in state.live_objects.items() if ref in state.held
             }
             state.live = {ref: item.generation for ref, item in snapshot.objects.items() if ref not in state.held}
-            self._retained.keep(translation.delivery)
-        else:
+            try:
+                self._retained.keep(translation.delivery)
+            except OSError as error:
+                log.warning("certificates in use could not be kept for a restart: %s", error)
+        elif isinstance(outcome, Failed):
             failure = "; ".join(refusal.message for refusal in outcome.refusals) or f"{outcome.step} failed"
         reports = {ref: self._current(report, snapshot) for ref, report in translation.reports.items()}
         programming = Programming(
             live=state.live,
             failure=failure,
             refused={ref: held.message for ref, held in state.held.items()},
-            proxies=(1 if isinstance(outcome, Applied) else 0, 1),
         )
         model = translation.delivery.model
         for sentence in self._board.translated(reports, snapshot.rejections, model, programming):
@@ -263,7 +292,8 @@ class Reconciler:
                 metrics.cycles.labels("applied").inc()
                 metrics.apply_seconds.observe(applied.seconds)
                 metrics.runtime_commands.inc(applied.commands)
-                for cause in {reason.cause for reason in applied.reload}:
-                    metrics.reloads.labels(cause.value).inc()
+            case Postponed() as postponed:
+                metrics.cycles.labels("postponed").inc()
+                metrics.runtime_commands.inc(postponed.commands)
             case Failed():
                 metrics.cycles.labels("failed").inc()

@@ -36,7 +36,8 @@ async def admin_port(paths: list[Path], state: Path, *, live: bool = True) -> As
     snapshot, translation = translate_paths(paths)
     board = StatusBoard(clock)
     generations = {ref: item.generation for ref, item in snapshot.objects.items()} if live else {}
-    programming = Programming(live=generations, proxies=(1, 1))
+    board.proxy_ready(True)
+    programming = Programming(live=generations)
     board.translated(translation.reports, snapshot.rejections, translation.delivery.model, programming)
     board.observed([_observation(translation.delivery.model, clock)])
     proxy = Haproxy(HaproxySettings(state=state, fleet=settings.fleet))

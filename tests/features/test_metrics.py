@@ -89,13 +89,13 @@ def test_cycles_reloads_and_commands_are_counted(measured: Product) -> None:
         name: value(measured, name) or 0 for name in ("haloy_runtime_commands_total", "haloy_apply_seconds_count")
     }
     applied = value(measured, "haloy_cycles_total", result="applied")
-    reloads = value(measured, "haloy_reloads_total", reason=ReloadCause.BACKEND_ADDED.value)
+    reloads = value(measured, "haloy_reloads_total", reason=ReloadCause.BACKEND_ADDED.value, result="ok")
     assert applied is not None
     assert reloads == 1
     measured.write("more.yaml", route("more", "hosts: [more.test]\nrules: [{backendRefs: [{name: shop}]}]"))
     measured.wait_answer("more.test", "/more", lambda answer: answer.status == 200)
     settled(measured, {("haloy_cycles_total", (("result", "applied"),)): applied + 1})
-    assert value(measured, "haloy_reloads_total", reason="backend-added") == 1
+    assert value(measured, "haloy_reloads_total", reason="backend-added", result="ok") == 1
     assert (value(measured, "haloy_runtime_commands_total") or 0) > before["haloy_runtime_commands_total"]
     assert value(measured, "haloy_apply_seconds_count") == before["haloy_apply_seconds_count"] + 1
     assert 0 < (value(measured, "haloy_apply_seconds_sum") or 0) < 60

@@ -22,7 +22,7 @@ REPORTS = {
     ROUTE: Report(ROUTE, 3, hosts=("shop.example.com",), clusters=("web/shop",)),
     BACKEND: Report(BACKEND, 1, clusters=("web/shop",)),
 }
-LIVE = Programming(live={ROUTE: 3, BACKEND: 1}, proxies=(1, 1))
+LIVE = Programming(live={ROUTE: 3, BACKEND: 1}, proxies=1)
 
 
 def observed(first: Health, second: Health, reason: str = "L7OK/200") -> tuple[Observation, ...]:
@@ -82,14 +82,14 @@ def test_without_a_result_health_is_unknown() -> None:
 
 
 def test_a_generation_that_is_not_live_yet_is_pending_and_reconciling() -> None:
-    found = statuses(programming=Programming(live={ROUTE: 2, BACKEND: 1}, proxies=(1, 1)))
+    found = statuses(programming=Programming(live={ROUTE: 2, BACKEND: 1}, proxies=1))
     assert state(found[ROUTE], ConditionType.PROGRAMMED) == ("False", Reason.PENDING)
     assert state(found[ROUTE], ConditionType.RECONCILING)[0] == "True"
     assert state(found[ROUTE], ConditionType.STALLED)[0] == "False"
 
 
 def test_a_refusal_of_the_proxy_is_programmed_false_with_its_words() -> None:
-    refused = Programming(live={BACKEND: 1}, refused={ROUTE: "spec.rules[0]: bad regex"}, proxies=(1, 1))
+    refused = Programming(live={BACKEND: 1}, refused={ROUTE: "spec.rules[0]: bad regex"}, proxies=1)
     found = statuses(programming=refused)
     condition = found[ROUTE].condition(ConditionType.PROGRAMMED)
     assert condition is not None
@@ -100,7 +100,7 @@ def test_a_refusal_of_the_proxy_is_programmed_false_with_its_words() -> None:
 
 
 def test_no_ready_proxy_leaves_programmed_unknown() -> None:
-    found = statuses(programming=Programming(live={ROUTE: 3}, proxies=(0, 0)))
+    found = statuses(programming=Programming(live={ROUTE: 3}, proxies=0))
     assert state(found[ROUTE], ConditionType.PROGRAMMED) == ("Unknown", Reason.NO_PROXIES)
 
 

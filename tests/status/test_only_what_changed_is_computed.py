@@ -74,7 +74,7 @@ programmings = st.builds(
     st.dictionaries(st.sampled_from((*ROUTES, *BACKENDS)), st.integers(1, 2)),
     st.sampled_from(("", "check failed")),
     st.dictionaries(st.sampled_from(ROUTES), st.just("words")),
-    st.sampled_from(((0, 0), (0, 1), (1, 1))),
+    st.sampled_from((0, 1, 2)),
 )
 observations = st.lists(
     st.dictionaries(

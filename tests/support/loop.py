@@ -85,6 +85,7 @@ async def running_loop(root: Path) -> AsyncIterator[Loop]:
     retained = Retained(root / "certificates")
     reconciler = Reconciler(store, proxy, context, prepare, board, retained, Metrics(), clock)
     await proxy.start()
+    board.proxy_ready(True)
     try:
         yield Loop(store, reconciler, board, proxy, fleet, port, root, retained)
     finally:

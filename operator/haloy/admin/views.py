@@ -54,6 +54,8 @@ class View:
             return trouble
         if self._reconciler.state.translation is None:
             return "waiting for the first cycle"
+        if not self._reconciler.state.applied:
+            return "nothing of the directory is live yet"
         return ""
 
     def status(self) -> dict[str, Any]:

@@ -102,7 +102,20 @@ class Failed:
     seconds: float = 0.0
 
 
-Outcome = Applied | Failed
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A reload is needed (`reasons`) and is not due for `seconds`; what could change at run time has. `revision` is live.
+
+    The caller comes back with what is wanted by then.
+    """
+
+    revision: str
+    seconds: float
+    reasons: tuple[ReloadReason, ...]
+    commands: int = 0
+
+
+Outcome = Applied | Failed | Postponed
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from haloy.health.monitor import HealthMonitor
 from haloy.metrics import Metrics
 from haloy.model.health import EndpointKey
 from haloy.proxies.haproxy.driver import Haproxy
-from haloy.proxies.haproxy.events import Died, Event, Started
+from haloy.proxies.haproxy.events import Died, Event, Reloaded, Started
 from haloy.proxies.haproxy.names import AGENT_TOKEN_LENGTH, agent_token
 from haloy.proxies.haproxy.process.binary import BinaryError
 from haloy.proxies.haproxy.process.process import RunDirectoryBusy, RunDirectoryError
@@ -141,10 +141,11 @@ class Server:
         view = View(self._board, reconciler, proxy.reload_log.read, lambda: self._trouble)
         admin = AdminServer(settings.admin, view, self._metrics, proxy.measure, self._refresh_gauges)
         drain = settings.drain_timeout / 1000
+        self._catch_signals()
         try:
-            await self._start(proxy, admin)
+            if not await self._started_before_a_signal(proxy, admin):
+                return 1 if settings.once else 0
             self._started = True
-            self._catch_signals()
             self._display.start(self._banner())
             try:
                 await self._work(proxy, reconciler, view)
@@ -156,7 +157,25 @@ class Server:
             await admin.stop()
             await self._agent.stop()
 
+    async def _started_before_a_signal(self, proxy: Haproxy, admin: AdminServer) -> bool:
+        """Start; a signal in the meantime gives it up."""
+        starting, stopped = asyncio.create_task(self._start(proxy, admin)), asyncio.create_task(self._stop.wait())
+        await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+            return False
+        starting.result()
+        return True
+
     async def _start(self, proxy: Haproxy, admin: AdminServer) -> None:
+        try:
+            await admin.start()
+        except OSError as error:
+            raise StartFailed(
+                f"the admin port cannot be opened: {error.strerror or error}; choose another with --admin"
+            ) from None
         try:
             await proxy.start()
         except RunDirectoryBusy:
@@ -167,12 +186,6 @@ class Server:
         except (BinaryError, RunDirectoryError, HaproxyStartFailed) as error:
             raise StartFailed(str(error)) from None
         self._trouble = ""
-        try:
-            await admin.start()
-        except OSError as error:
-            raise StartFailed(
-                f"the admin port cannot be opened: {error.strerror or error}; choose another with --admin"
-            ) from None
 
     async def _work(self, proxy: Haproxy, reconciler: Reconciler, view: View) -> None:
         """Run all parts until `stop` is set; the failure of one ends them all."""
@@ -222,8 +235,7 @@ class Server:
             except (RuntimeUnavailable, TimeoutError) as error:
                 log.debug("health is not known now: %s", error)
                 observations = []
-            for sentence in self._board.observed(observations):
-                log.info("%s", sentence)
+            self._tell(self._board.observed(observations))
             await asyncio.sleep(self._rest(began, OBSERVE_INTERVAL))
 
     async def _show(self, view: View) -> None:
@@ -249,16 +261,26 @@ class Server:
             log.warning("some checks have no result after %g s", FIRST_RESULTS)
         self._stop.set()
 
+    @staticmethod
+    def _tell(sentences: Sequence[str]) -> None:
+        for sentence in sentences:
+            log.info("%s", sentence)
+
     def _heard(self, event: Event) -> None:
         """HAProxy came or went: probes and status follow."""
         match event:
             case Died():
                 self._trouble = str(event)
                 self._metrics.proxy_restarts.inc()
-                self._board.proxy_ready(False)
+                self._tell(self._board.proxy_ready(False))
             case Started():
                 self._trouble = ""
-                self._board.proxy_ready(True)
+                self._tell(self._board.proxy_ready(True))
+                if self._reconciler is not None:
+                    self._reconciler.wake()
+            case Reloaded():
+                for cause in {reason.cause for reason in event.reasons}:
+                    self._metrics.reloads.labels(cause.value, "ok" if event.success else "refused").inc()
             case _:
                 pass
 

@@ -29,6 +29,7 @@ class StatusBoard:
         self._clock = clock
         self._reports: Mapping[ObjectRef, Report] = {}
         self._model: Model | None = None
+        self._proxies = 0
         self._programming = Programming()
         self._users = changes.Users({})
         self._observations: Sequence[Observation] = ()
@@ -52,7 +53,9 @@ class StatusBoard:
         model: Model,
         programming: Programming,
     ) -> list[str]:
-        """Take in the result of a cycle. Returns one sentence per transition of Ready or Programmed, `SENTENCES` at most."""
+        """Take in the result of a cycle; how many proxies are ready is the board's own knowledge. Returns one sentence per
+        transition of Ready, `SENTENCES` at most."""
+        programming = replace(programming, proxies=self._proxies)
         users = changes.Users(reports)
         concerned = changes.by_programming(self._programming, programming)
         if self._model is None or concerned is None:
@@ -71,12 +74,13 @@ class StatusBoard:
         self._observations = observations
         return self._recompute(concerned)
 
-    def proxy_ready(self, ready: bool) -> None:
-        """The only proxy came or went."""
-        self._programming = replace(self._programming, proxies=(1, 1) if ready else (0, 0))
+    def proxy_ready(self, ready: bool) -> list[str]:
+        """The only proxy came or went. Returns one sentence per transition, `SENTENCES` at most."""
+        self._proxies = 1 if ready else 0
+        self._programming = replace(self._programming, proxies=self._proxies)
         if not ready:
             self._observations = ()
-        self._recompute(None)
+        return self._recompute(None)
 
     def awaits_health(self) -> bool:
         """Does any Backend lack its first result?"""

@@ -14,11 +14,12 @@ from haloy.text import format_duration
 
 
 class Columns:
-    """The columns of every object of one Model; `proxies` is (in sync, all)."""
+    """The columns of every object of one Model; `proxies` ready, `live` as in Programming."""
 
-    def __init__(self, model: Model, health: HealthView, proxies: tuple[int, int]) -> None:
+    def __init__(self, model: Model, health: HealthView, proxies: int, live: Mapping[ObjectRef, int]) -> None:
         self._health = health
-        self._proxies = "{}/{}".format(*proxies)
+        self._proxies = proxies
+        self._live = live
         self._clusters = {cluster.name: cluster for cluster in model.clusters}
         self._certificates = {certificate.name: certificate for certificate in model.certificates}
 
@@ -57,6 +58,7 @@ class Columns:
         return tuple(found)
 
     def _route(self, report: Report) -> dict[str, str]:
+        in_sync = self._proxies if self._live.get(report.ref) == report.generation else 0
         hosts = list(report.hosts)
         more = f" +{len(hosts) - 1}" if len(hosts) > 1 else ""
         count = Count.sum(self._health.count(cluster) for cluster in report.clusters)
@@ -64,7 +66,7 @@ class Columns:
         return {
             "hosts": f"{hosts[0]}{more}" if hosts else "",
             "backends": f"{count.healthy}/{count.total}" if report.clusters else "-",
-            "proxies": self._proxies,
+            "proxies": f"{in_sync}/{self._proxies}",
             "certificateExpires": min(expiries).strftime("%Y-%m-%d") if expiries else "",
         }
 

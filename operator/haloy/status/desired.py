@@ -25,13 +25,13 @@ class Programming:
     """What the fleet serves. `live`: the generation of each object that every ready proxy has confirmed.
 
     `failure`: why the newest change is not live, empty when it is. `refused`: objects left out because the proxy refused
-    them, with its words. `proxies`: (in sync, all).
+    them, with its words. `proxies`: how many are ready.
     """
 
     live: Mapping[ObjectRef, int] = field(default_factory=dict)
     failure: str = ""
     refused: Mapping[ObjectRef, str] = field(default_factory=dict)
-    proxies: tuple[int, int] = (0, 0)
+    proxies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> dict[O
     `only`: the others are known to be as in `previous` (haloy.status.changes says which may differ).
     """
     rejected = {rejection.ref: rejection for rejection in inputs.rejections if rejection.ref is not None}
-    columns_of = columns.Columns(inputs.model, inputs.health, inputs.programming.proxies)
+    columns_of = columns.Columns(inputs.model, inputs.health, inputs.programming.proxies, inputs.programming.live)
     if only is None:
         refs = {ref for ref in (*inputs.reports, *rejected) if ref.kind != "Secret"}
         return {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in sorted(refs)}
@@ -122,7 +122,7 @@ def _merged(findings: list[Finding]) -> Finding:
 
 def _programmed(report: Report, accepted: Finding, programming: Programming) -> Finding:
     type = Type.PROGRAMMED
-    in_sync, proxies = programming.proxies
+    proxies = programming.proxies
     if refusal := programming.refused.get(report.ref):
         return Finding(type, FALSE, Reason.PROXY_REFUSED, refusal)
     if accepted.status is not TRUE and not (report.hosts or report.clusters):
@@ -130,9 +130,9 @@ def _programmed(report: Report, accepted: Finding, programming: Programming) -> 
     if proxies == 0:
         return Finding(type, UNKNOWN, Reason.NO_PROXIES, "No proxy is ready.")
     if programming.live.get(report.ref) == report.generation:
-        return Finding(type, TRUE, Reason.PROGRAMMED, f"Served by {in_sync}/{proxies} proxies.")
+        return Finding(type, TRUE, Reason.PROGRAMMED, f"Served by {proxies}/{proxies} proxies.")
     if programming.failure:
-        return Finding(type, FALSE, Reason.PROXY_REFUSED, f"The change is not live: {programming.failure}")
+        return Finding(type, FALSE, Reason.PENDING, f"The change is not live: {programming.failure}")
     return Finding(type, FALSE, Reason.PENDING, "Waiting for the proxy to confirm the change.")
 
 
