@@ -11,7 +11,6 @@ from haloy.text import (
     SIZE_PATTERN,
     did_you_mean,
     format_duration,
-    format_size,
     parse_duration,
     parse_size,
 )
@@ -82,21 +81,6 @@ def test_a_size_is_read_as_bytes(text: str, size: int) -> None:
 def test_what_is_not_a_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a size: .*for example 10Mi"):
         parse_size(text)
-
-
-@pytest.mark.parametrize(("size", "text"), [(0, "0"), (1000, "1000"), (1024, "1Ki"), (10_485_760, "10Mi")])
-def test_a_size_is_printed_in_its_shortest_exact_form(size: int, text: str) -> None:
-    assert format_size(size) == text
-
-
-@given(st.integers(0, 10**15 - 1))
-def test_a_printed_size_reads_back_as_itself(size: int) -> None:
-    assert parse_size(format_size(size)) == size
-
-
-def test_a_negative_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="is not a size"):
-        format_size(-1)
 
 
 @given(st.text() | st.from_regex(DURATION_PATTERN) | st.from_regex(SIZE_PATTERN))

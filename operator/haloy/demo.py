@@ -13,6 +13,8 @@ PR_SET_PDEATHSIG = 1
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Answers every request with the name of the upstream."""
+
     protocol_version = "HTTP/1.1"
     upstream = "demo"
 
@@ -36,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
+    """A thread for each connection; none holds up the end of the process."""
+
     daemon_threads = True
     request_queue_size = 256
 
@@ -46,6 +50,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
+    """Serve on the port that the arguments (NAME PORT) say, until the parent process is gone."""
     name, port = sys.argv[1], int(sys.argv[2])
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

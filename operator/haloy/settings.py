@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -37,7 +37,7 @@ def parse_bind(text: str) -> tuple[Bind, ...]:
     """`127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for every address of the machine.
 
     Raises:
-        ValueError: another shape, a name instead of an IP, or a port outside 0 to 65535 (0: any free port).
+        ValueError: another shape, a name instead of an IP, or a port outside 0 to 65535.
     """
     host, colon, port_text = text.strip().rpartition(":")
     if not colon or not port_text.isascii() or not port_text.isdigit() or int(port_text) > 65535:
@@ -165,6 +165,13 @@ class Settings(BaseSettings):
     drain_timeout: Milliseconds = Field(default=30_000, description="How long SIGTERM waits for requests to finish.")
     reload_interval: Milliseconds = Field(default=5_000, description="Least time between two reloads.")
     proxy_class: str = "default"
+
+    @field_validator("http", "https")
+    @classmethod
+    def _a_port_each(cls, binds: tuple[Bind, ...]) -> tuple[Bind, ...]:
+        if any(bind.port == 0 for bind in binds):
+            raise ValueError("port 0 stands for any free port only with --admin; name a port from 1 to 65535")
+        return binds
 
     @model_validator(mode="after")
     def _no_bind_twice(self) -> Self:

@@ -70,16 +70,6 @@ def parse_size(value: str) -> int:
     return int(match[1]) * _BYTES[match[2] or ""]
 
 
-def format_size(size: int) -> str:
-    """The shortest exact form in powers of 1024 ("10Mi"), plain bytes where none is exact. ValueError if negative."""
-    if size < 0:
-        raise ValueError(f"{size} is not a size: expected 0 or more bytes")
-    for suffix in ("Ti", "Gi", "Mi", "Ki"):
-        if size and size % _BYTES[suffix] == 0:
-            return f"{size // _BYTES[suffix]}{suffix}"
-    return str(size)
-
-
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:
     """The one of `options` that `word` most likely meant, or None if none is close. Case is the first thing forgiven.
 

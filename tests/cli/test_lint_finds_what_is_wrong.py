@@ -140,6 +140,16 @@ def test_a_text_finding_is_one_line_that_editors_understand(tmp_path: Path) -> N
     assert outcome.err == "1 error in 1 object\n"
 
 
+def test_what_is_counted_are_the_objects_and_files_with_findings(tmp_path: Path) -> None:
+    twice = "rules:\n- backendRefs: [{name: absent}, {name: missing}]"
+    write(tmp_path / "a.yaml", backend("shop"), route("one", twice), route("two", "filterz: []"))
+    (tmp_path / "b.yaml").write_text("kind: Route\nmetadata: {name: [}\n")
+    outcome = haloy("lint", cwd=tmp_path)
+    found = len([line for line in outcome.out.splitlines() if " error " in line])
+    assert found > 3
+    assert outcome.err == f"{found} errors in 2 objects and 1 file\n"
+
+
 def test_clean_files_say_so(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", backend("shop"), route("shop", TO_SHOP))
     outcome = haloy("lint", cwd=tmp_path)

@@ -9,7 +9,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from tests.features.echo import Echo
 from tests.features.product import Answer, Product, backend, eventually, fetch, route
@@ -245,3 +248,47 @@ def test_quiet_means_quiet(fresh: Callable[..., Product], upstreams: Callable[[s
     time.sleep(2)  # the time in which nothing must happen
     assert counts() == before
     assert json.loads(product.view("/v1/status"))["ready"] is True
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--state=/proc/haloy"], "choose another with --state"),
+        (["--access-log=/nonexistent/folder/file"], "choose another with --access-log"),
+        (["--http=127.0.0.1:0"], "port 0"),
+        (["--haproxy=/nonexistent/haproxy"], "/nonexistent/haproxy"),
+    ],
+)
+def test_a_wrong_flag_is_said_in_one_line(fresh: Callable[..., Product], flags: list[str], words: str) -> None:
+    product = fresh()
+    done = subprocess.run([*product.command(), *flags], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert words in done.stderr
+    assert product.haproxy_pids() == []
+
+
+def test_a_change_that_met_a_dying_haproxy_is_live_soon_after(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = prepared(fresh(), upstreams)
+    objects = backend("late", upstreams("late").endpoint) + route(
+        "late", "hosts: [late.test]\nrules: [{backendRefs: [{name: late}]}]"
+    )
+    product.write("late.yaml", objects)
+    for pid in product.haproxy_pids():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    product.wait_answer("late.test", "/", lambda answer: answer.status == 200)
+    product.wait_condition("Route", "late", "Ready", "True")
+
+
+def test_a_signal_while_starting_leaves_nothing_behind(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = fresh()
+    product.write("a.yaml", backend("a", upstreams("a").endpoint) + route("a", RULES))
+    product.start(wait=False)
+    eventually(product.haproxy_pids)
+    assert product.stop() == 0
+    assert product.haproxy_pids() == []

@@ -1,11 +1,12 @@
 """The status of objects as a function of what is known."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
 from haloy.api.snapshot import Place, Rejection
 from haloy.model.cluster import Cluster, Endpoint
-from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
+from haloy.model.health import EndpointHealth, EndpointKey, Health, HealthCheck, Observation, TcpCheck
 from haloy.model.listener import Fleet
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
@@ -150,3 +151,11 @@ def test_two_proxies_that_differ_make_an_endpoint_degraded() -> None:
     found = statuses(observations=(*up, *down))
     assert [endpoint.health for endpoint in found[BACKEND].endpoints] == [Health.DEGRADED, Health.HEALTHY]
     assert [endpoint.seen_by for endpoint in found[BACKEND].endpoints] == ["2/2", "2/2"]
+
+
+def test_an_endpoint_that_starts_unhealthy_and_has_not_passed_yet_is_not_ready() -> None:
+    closed = replace(CLUSTER, health_check=HealthCheck(TcpCheck(), start_unhealthy=True))
+    model = replace(MODEL, clusters=(closed,))
+    health = HealthView(model.clusters, observed(Health.UNKNOWN, Health.UNKNOWN))
+    found = desired(Inputs(REPORTS, (), model, LIVE, health, NOW, {}))
+    assert state(found[ROUTE], ConditionType.READY) == ("False", Reason.NONE_HEALTHY)

@@ -10,6 +10,8 @@ from haloy.model.refs import ObjectRef
 
 
 class ConditionType(StrEnum):
+    """What a condition is about."""
+
     ACCEPTED = "Accepted"
     PARTIALLY_INVALID = "PartiallyInvalid"
     RESOLVED_REFS = "ResolvedRefs"
@@ -22,12 +24,16 @@ class ConditionType(StrEnum):
 
 
 class ConditionStatus(StrEnum):
+    """As in Kubernetes; True is good for every type but PartiallyInvalid."""
+
     TRUE = "True"
     FALSE = "False"
     UNKNOWN = "Unknown"
 
 
 class Reason(StrEnum):
+    """Why a condition is as it is, in one word for programs; the message has it in words for people."""
+
     ACCEPTED = "Accepted"
     INVALID = "Invalid"
     """The object breaks a rule of its schema; its last valid version, if any, stays in force."""
@@ -95,6 +101,3 @@ class Report:
     hosts: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
-
-    def has(self, type: ConditionType) -> bool:
-        return any(finding.type is type for finding in self.findings)

@@ -24,6 +24,7 @@ def condition(item: Mapping[str, Any], type: str) -> Mapping[str, Any]:
 
 
 def name(item: Mapping[str, Any]) -> str:
+    """`namespace/name` of an object of `/v1/status`."""
     metadata = item["metadata"]
     return f"{metadata['namespace']}/{metadata['name']}"
 
@@ -36,6 +37,7 @@ def shortlist(items: Sequence[Mapping[str, Any]], limit: int) -> Sequence[Mappin
 
 
 def routes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The Routes among the objects of `/v1/status`, in its order."""
     return [item for item in status["objects"] if item["kind"] == "Route"]
 
 
@@ -63,6 +65,7 @@ def route_table(items: Iterable[Mapping[str, Any]], urls: Mapping[str, str]) -> 
 
 
 def problem_lines(status: Mapping[str, Any]) -> list[str]:
+    """One line for each file or object that could not be read: its place and all that is wrong with it."""
     return [f"{problem['place']}: {' '.join(problem['messages'])}" for problem in status["problems"]]
 
 
@@ -144,4 +147,5 @@ class LiveDisplay:
 
 
 def choose(console: Console, once: bool, json_log: bool) -> PlainDisplay | LiveDisplay:
+    """The live table for a person at a terminal who stays; lines for pipes, files, `--once` and logs in JSON."""
     return LiveDisplay(console) if console.is_terminal and not once and not json_log else PlainDisplay(console)

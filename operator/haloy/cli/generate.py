@@ -20,6 +20,7 @@ def generated() -> Mapping[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Write every generated file below the folder that `--out` names. `arguments` None: those of the process."""
     parser = argparse.ArgumentParser(
         prog="python -m haloy.cli.generate", description="Write the CRDs and the references of the API and the metrics."
     )

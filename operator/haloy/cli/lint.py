@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,8 @@ from haloy.cli.output import epilog, fail, warn
 
 
 class LintFormat(StrEnum):
+    """How findings are printed: lines that editors understand, JSON, or SARIF 2.1.0 for code scanning."""
+
     TEXT = "text"
     JSON = "json"
     SARIF = "sarif"
@@ -68,16 +71,31 @@ def lint(
 
 
 def _print_text(findings: Iterable[LintFinding], objects: int) -> None:
-    count = dict.fromkeys(Severity, 0)
-    for finding in findings:
-        count[finding.severity] += 1
+    listed = list(findings)
+    for finding in listed:
         typer.echo(str(finding))
-    counted = f"{objects} object{'' if objects == 1 else 's'}"
-    if not any(count.values()):
-        typer.echo(f"{counted}, nothing found")
+    if not listed:
+        typer.echo(f"{_counted(objects, 'object')}, nothing found")
         return
-    words = [f"{number} {severity}{'' if number == 1 else 's'}" for severity, number in count.items() if number]
-    typer.echo(f"{' and '.join(words)} in {counted}", err=True)
+    count = Counter(finding.severity for finding in listed)
+    words = [_counted(count[severity], severity) for severity in Severity if count[severity]]
+    typer.echo(f"{' and '.join(words)}{_extent(listed)}", err=True)
+
+
+def _extent(findings: Iterable[LintFinding]) -> str:
+    """` in 2 objects and 1 file`: what there is to mend. A file counts where it could not be told which object is wrong."""
+    refs, files = set(), set()
+    for finding in findings:
+        if finding.ref is not None:
+            refs.add(finding.ref)
+        elif finding.place is not None:
+            files.add(finding.place.file)
+    words = [_counted(len(found), kind) for found, kind in ((refs, "object"), (files, "file")) if found]
+    return f" in {' and '.join(words)}" if words else ""
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _print_json(value: object) -> None:

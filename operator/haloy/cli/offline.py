@@ -75,6 +75,7 @@ def settings_for(paths: Iterable[Path], config: Path | None) -> Settings:
 
 
 def context_of(settings: Settings) -> Context:
+    """What a `haloy serve` with these settings would translate with, now."""
     return Context(fleet=settings.fleet, now=SystemClock().now(), proxy_class=settings.proxy_class)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
+    """How an answer is printed: a table for people, JSON or YAML for programs."""
+
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"

@@ -21,6 +21,8 @@ class Protocol(Enum):
 
 
 class EndpointState(Enum):
+    """What an endpoint is told to do, whatever its health."""
+
     READY = "ready"
     DRAINING = "draining"
     """Serving and terminating: no new sessions except by affinity."""
@@ -49,6 +51,8 @@ class Endpoint:
 
 
 class Algorithm(Enum):
+    """How an endpoint is chosen for a request; SOURCE_IP, URI and HEADER choose the same one for the same value."""
+
     ROUND_ROBIN = "RoundRobin"
     LEAST_CONNECTIONS = "LeastConnections"
     RANDOM = "Random"
@@ -76,6 +80,8 @@ class CookieAffinity:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
+    """`max_per_endpoint`: more requests than that wait, at most `queue_timeout`; None: no limit. Milliseconds throughout."""
+
     max_per_endpoint: int | None = None
     queue_timeout: int = 5_000
     connect_timeout: int = 5_000
@@ -84,6 +90,8 @@ class Connections:
 
 
 class RetryOn(Enum):
+    """After what a request may be repeated: no connection, no answer in time, or an answer with that status."""
+
     CONNECT_FAILURE = "connectFailure"
     TIMEOUT = "timeout"
     S401 = "401"

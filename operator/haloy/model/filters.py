@@ -9,6 +9,8 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Header:
+    """One header line. Case does not matter in `name`."""
+
     name: str
     value: str
 
@@ -24,15 +26,21 @@ class HeaderModifier:
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaderModifier:
+    """Changes headers before the request goes to the endpoint."""
+
     headers: HeaderModifier
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaderModifier:
+    """Changes headers before the response goes to the client."""
+
     headers: HeaderModifier
 
 
 class PathModifierKind(Enum):
+    """What a PathModifier replaces, by the names of the Gateway API (HTTPPathModifier)."""
+
     FULL = "ReplaceFullPath"
     PREFIX = "ReplacePrefixMatch"
 
@@ -47,6 +55,8 @@ class PathModifier:
 
 @dataclass(frozen=True, slots=True)
 class UrlRewrite:
+    """Another Host header or path for the endpoint; None leaves it as it came."""
+
     hostname: str | None = None
     path: PathModifier | None = None
 
@@ -64,6 +74,8 @@ class RequestRedirect:
 
 @dataclass(frozen=True, slots=True)
 class DirectResponse:
+    """The proxy answers by itself; no endpoint is asked."""
+
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"

@@ -41,6 +41,8 @@ class OnError(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PassiveCheck:
+    """Live traffic as a check: after `consecutive_errors` in a row, `on_error` happens."""
+
     consecutive_errors: int = 10
     on_error: OnError = OnError.MARK_DOWN
 
@@ -64,6 +66,10 @@ class HealthCheck:
 
 
 class Health(Enum):
+    """The level of an endpoint. DEGRADED: HEALTHY or UNHEALTHY until now, and the last results say the other but too few yet.
+    UNKNOWN: nothing says anything, so that it serves.
+    """
+
     HEALTHY = "Healthy"
     DEGRADED = "Degraded"
     UNHEALTHY = "Unhealthy"

@@ -16,6 +16,8 @@ class PathKind(Enum):
 
 
 class ValueKind(Enum):
+    """How the value of a header or query parameter is compared: as a whole, in both."""
+
     EXACT = "Exact"
     REGEX = "RegularExpression"
 
@@ -94,6 +96,8 @@ class Candidate:
 
 
 class HostKind(Enum):
+    """Which names a virtual host answers to."""
+
     EXACT = "exact"
     ONE_LABEL = "one-label"
     """`*.example.com` stands for exactly one label (haloy's Routes)."""

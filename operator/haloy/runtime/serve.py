@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -85,6 +86,7 @@ async def serve_directory(settings: Settings, display: Display) -> int:
         StartFailed: no usable HAProxy, the state folder is in use, or a port is taken.
     """
     logs.configure(settings.log_level, settings.log_format, display.handler())
+    os.umask(0o077)  # what haloy writes holds private keys: its owner's alone, new parent folders too
     if not settings.directory.is_dir():
         if settings.once or not (settings.state_dir / "haproxy" / "current").exists():
             raise StartFailed(f"{settings.directory} is not a directory; give the directory of your Routes")
@@ -117,9 +119,13 @@ class Server:
 
     async def run(self) -> int:
         settings = self._settings
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
-        settings.state_dir.chmod(0o700)
-        await asyncio.to_thread(self._retained.load)
+        try:
+            settings.state_dir.mkdir(parents=True, exist_ok=True)
+            settings.state_dir.chmod(0o700)
+            await asyncio.to_thread(self._retained.load)
+        except OSError as error:
+            raise StartFailed(f"the state folder cannot be used: {error}; choose another with --state") from None
+        self._try_access_log()
         agent = await self._agent.start()
         proxy = Haproxy(
             HaproxySettings(
@@ -185,6 +191,8 @@ class Server:
             ) from None
         except (BinaryError, RunDirectoryError, HaproxyStartFailed) as error:
             raise StartFailed(str(error)) from None
+        except OSError as error:
+            raise StartFailed(f"the state folder cannot be used: {error}") from None
         self._trouble = ""
 
     async def _work(self, proxy: Haproxy, reconciler: Reconciler, view: View) -> None:
@@ -321,6 +329,16 @@ class Server:
                 return self._settings.state_dir / "access.log" if sys.stdout.isatty() else "stdout"
             case path:
                 return Path(path).absolute()
+
+    def _try_access_log(self) -> None:
+        target = self._access_log()
+        if isinstance(target, Path):
+            try:
+                target.open("a").close()
+            except OSError as error:
+                raise StartFailed(
+                    f"the access log cannot be written: {error}; choose another with --access-log"
+                ) from None
 
     def _banner(self) -> list[str]:
         settings = self._settings

@@ -36,6 +36,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
+    """What DNS says of one name, for each address family."""
+
     ipv4: Answer
     ipv6: Answer
 
@@ -47,6 +49,8 @@ class Answers:
 
 
 class Lookup(Protocol):
+    """Where the addresses of a name are asked for."""
+
     async def __call__(self, name: str) -> Answers:
         """Ask once. Failures are part of the Answers; nothing is raised."""
         ...

@@ -67,6 +67,7 @@ def read_tls_files(manifest: Manifest, folder: Path, before: Mapping[ObjectRef, 
 
 
 def signature_of(path: Path) -> Signature | None:
+    """What changes when the file does; None if it cannot be looked at."""
     try:
         return Signature.of(path.stat())
     except OSError:

@@ -152,6 +152,10 @@ def _healthy(report: Report, health: HealthView) -> Finding:
         return Finding(
             type, FALSE, Reason.NONE_HEALTHY, f"No healthy endpoint in {', '.join(dead)}: requests answer 503."
         )
+    unproven = sorted(cluster for cluster in report.clusters if health.unproven(cluster))
+    if unproven:
+        words = f"No endpoint of {', '.join(unproven)} has passed its first check: requests answer 503."
+        return Finding(type, FALSE, Reason.NONE_HEALTHY, words)
     if total.unknown == total.total:
         return Finding(type, UNKNOWN, Reason.HEALTH_UNKNOWN, "No check has a result yet.")
     if total.healthy == total.total:

@@ -77,6 +77,12 @@ class HealthView:
             states.count(Health.UNKNOWN),
         )
 
+    def unproven(self, cluster: str) -> bool:
+        """Whether the cluster's endpoints stay out of rotation until they have passed, and none has yet."""
+        found = self._clusters.get(cluster)
+        check = found.health_check if found is not None else None
+        return check is not None and check.start_unhealthy and self.count(cluster).healthy == 0
+
     def not_healthy(self, clusters: Iterable[str]) -> list[str]:
         """`10.0.0.5:8080 (L7STS/503)` of every endpoint that is not Healthy, sorted."""
         return sorted(

@@ -70,6 +70,7 @@ def called(secret: ObjectRef) -> str:
 
 
 def day(moment: datetime) -> str:
+    """A moment as messages print it. `moment` is in UTC."""
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 

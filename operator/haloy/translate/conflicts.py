@@ -137,6 +137,7 @@ def _sentence(route: ObjectRef, loss: Loss, hosts: str) -> tuple[Reason, str, st
 
 
 def grouped(losses: Iterable[tuple[ObjectRef, Loss]]) -> Mapping[ObjectRef, tuple[Loss, ...]]:
+    """The losses of each Route, in their order; Routes sorted."""
     found: dict[ObjectRef, list[Loss]] = {}
     for route, loss in losses:
         found.setdefault(route, []).append(loss)

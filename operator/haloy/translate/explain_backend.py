@@ -26,6 +26,7 @@ def cluster_lines(backend: Backend, cluster: Cluster | None) -> tuple[Line, ...]
 
 
 def check_lines(policy: HealthPolicy, check: HealthCheck) -> tuple[Line, ...]:
+    """The check in words, each value with the field it is from. `check` is what `policy` was translated to."""
     spec = policy.spec
     lines = [
         Line(_check_words(check)),

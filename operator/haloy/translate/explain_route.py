@@ -27,6 +27,7 @@ SETTING = "administrator's setting"
 
 
 def route_lines(route: Route, snapshot: Snapshot, model: Model) -> tuple[Line, ...]:
+    """The hosts of a Route, and its rules, with what the Model made of each."""
     vhosts = {vhost.host: vhost for vhost in model.virtual_hosts}
     held = [vhosts[host] for host in hosts_of(route) if host in vhosts and route.ref in vhosts[host].sources]
     hosts = tuple(_host(route, host, vhosts.get(host), model) for host in hosts_of(route))

@@ -11,6 +11,7 @@ ORDER: tuple[type, ...] = get_args(model.Filter)
 
 
 def translate_filters(items: Iterable[api.Filter]) -> tuple[model.Filter, ...]:
+    """Filters in the one order in which they act (ORDER), whatever order they are written in."""
     return tuple(sorted((_filter(item) for item in items), key=lambda item: ORDER.index(type(item))))
 
 

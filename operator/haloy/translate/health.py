@@ -12,6 +12,7 @@ FIELD = "spec.healthPolicy"
 
 
 def policy_ref(backend: Backend) -> ObjectRef | None:
+    """The HealthPolicy that a Backend names, whether it exists or not; None if it names none."""
     name = backend.spec.health_policy
     return None if name is None else ObjectRef("HealthPolicy", backend.ref.namespace, name)
 
@@ -35,6 +36,7 @@ def check_of(backend: Backend, reads: Reads, default: HealthCheck) -> tuple[Heal
 
 
 def health_check(policy: HealthPolicy) -> HealthCheck:
+    """A valid HealthPolicy as the Model has it."""
     spec = policy.spec
     passive = spec.passive
     return HealthCheck(

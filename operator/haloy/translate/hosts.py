@@ -21,6 +21,7 @@ class HostUnit:
 
 
 def host_kind(host: str) -> HostKind:
+    """The kind of a host of a Route: `*`, `*.example.com` or a name."""
     if host == "*":
         return HostKind.ANY
     return HostKind.ONE_LABEL if host.startswith("*.") else HostKind.EXACT

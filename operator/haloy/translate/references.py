@@ -20,6 +20,7 @@ NOT_FOUND = {
 
 
 def unresolved(reason: Reason, message: str, field: str) -> Finding:
+    """The finding that a reference leads nowhere."""
     return Finding(ConditionType.RESOLVED_REFS, ConditionStatus.FALSE, reason, message, field)
 
 

@@ -10,6 +10,7 @@ Complaints = tuple[tuple[str, str], ...]
 
 
 def by_object(excluded: Mapping[ObjectRef | FieldRef, str]) -> dict[ObjectRef, Complaints]:
+    """The proxy's complaints by object; the field is empty where one is about the whole object."""
     found: dict[ObjectRef, list[tuple[str, str]]] = {}
     for source, words in excluded.items():
         ref, field = (source.ref, source.field) if isinstance(source, FieldRef) else (source, "")

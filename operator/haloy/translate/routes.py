@@ -25,6 +25,7 @@ class RouteFacts:
 
 
 def facts_of(route: Route) -> RouteFacts:
+    """What others need to know of a Route that is not translated yet."""
     return RouteFacts(hosts_of(route), certificate_secret(route), regexes_of(route))
 
 
@@ -60,6 +61,7 @@ def hosts_of(route: Route) -> tuple[str, ...]:
 
 
 def translate_route(route: Route, reads: Reads, *, require_grants: bool) -> RouteUnit:
+    """One Route by itself; conflicts with others are decided later. `require_grants`: references across namespaces need one."""
     hosts = hosts_of(route)
     complaints = reads.refused(route.ref)
     if any(not concerns_a_rule(path) for path, _ in complaints):

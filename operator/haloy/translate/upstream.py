@@ -17,6 +17,7 @@ UNUSABLE = "The Backend is not spoken to until this is mended: requests for it a
 
 
 def ca_secret(backend: Backend) -> ObjectRef | None:
+    """The Secret with the CAs that endpoints are verified by; None: none is named."""
     tls = backend.spec.tls
     if tls is None or tls.ca_secret_name is None:
         return None
@@ -24,6 +25,7 @@ def ca_secret(backend: Backend) -> ObjectRef | None:
 
 
 def client_secret(backend: Backend) -> ObjectRef | None:
+    """The Secret with the certificate that endpoints are shown; None: none is named."""
     tls = backend.spec.tls
     if tls is None or tls.client_certificate_secret_name is None:
         return None

@@ -59,6 +59,7 @@ def normalise_authority(text: str) -> str:
 
 
 def is_ip(text: str) -> bool:
+    """Whether `text` is an IPv4 or IPv6 address (without brackets)."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -88,7 +88,7 @@ def _regex_length(id: str) -> Rule:
 
 
 class HeaderMatch(ApiModel):
-    """A condition on a request header. Several values of one header are compared as one, joined with commas."""
+    """A condition on a request header. Where the header is repeated, each line is compared by itself and one that fits is enough."""
 
     name: HeaderName = Field(description="Name of the header; case does not matter.", examples=["x-env"])
     type: ValueMatchType = Field(
@@ -106,7 +106,7 @@ class HeaderMatch(ApiModel):
 
 
 class QueryParamMatch(ApiModel):
-    """A condition on a query parameter; of a repeated parameter the first counts."""
+    """A condition on a query parameter. Where the parameter is repeated, one occurrence that fits is enough."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)] = Field(
         description="Name of the parameter; case matters.", examples=["v"]

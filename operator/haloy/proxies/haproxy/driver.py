@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import assert_never
@@ -56,8 +55,6 @@ class Haproxy:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_event: Callable[[Event], None] = lambda event: None,
     ) -> None:
-        self.reloads: Counter[ReloadCause] = Counter()
-        """Reloads that took place, by cause: one with two causes counts under both."""
         self.reload_log = ReloadLog(settings.state / "reloads.jsonl")
         self.build: Build | None = None
         self._settings = settings
@@ -232,7 +229,6 @@ class Haproxy:
             case Reloaded():
                 if event.success:
                     self._reloaded += 1
-                    self.reloads.update({reason.cause for reason in event.reasons})
                 _log.log(logging.INFO if event.success else logging.WARNING, "%s", event)
             case Died():
                 _log.error("%s", event)

@@ -41,10 +41,12 @@ def rule_section(variant: str) -> str:
 
 
 def listener_section(listener: str) -> str:
+    """`listener.http` for the Listener `http`."""
     return _LISTENER + listener
 
 
 def listener_of(section: str) -> str | None:
+    """The Listener that a section stands for, None for every other section."""
     return section.removeprefix(_LISTENER) if section.startswith(_LISTENER) else None
 
 
@@ -59,6 +61,7 @@ def rule_variant(rule: Rule, match: Match) -> str:
 
 
 def replaces_prefix(rule: Rule) -> bool:
+    """Whether a filter of the rule needs to know how much of the path the match consumed."""
     modifiers = (item.path for item in rule.filters if isinstance(item, UrlRewrite | RequestRedirect))
     return any(modifier is not None and modifier.kind is PathModifierKind.PREFIX for modifier in modifiers)
 

@@ -64,6 +64,8 @@ class AddCertificateLine:
 
 @dataclass(frozen=True, slots=True)
 class RemoveCertificateLine:
+    """The names of `line` are no longer answered with its certificate, which remains loaded."""
+
     line: CertificateLine
 
     def __str__(self) -> str:
@@ -94,6 +96,8 @@ class RestoreServer:
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
+    """`weight` 0 to 256; 0 gets no new requests but by affinity."""
+
     section: str
     server: str
     weight: int
@@ -104,6 +108,8 @@ class SetWeight:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
+    """Begin or end draining a server; its health stays what it is."""
+
     section: str
     server: str
     state: EndpointState
@@ -148,6 +154,8 @@ class SetMapEntries:
 
 @dataclass(frozen=True, slots=True)
 class DeleteMapEntries:
+    """Keys that nothing leads to any more."""
+
     map: str
     keys: tuple[str, ...]
 

@@ -1,6 +1,5 @@
 """Configuration lines together with the place in a manifest that they come from."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from haloy.model.refs import FieldRef, ObjectRef
@@ -35,8 +34,3 @@ def at(source: FieldRef | ObjectRef, field_path: str) -> FieldRef:
     if isinstance(source, ObjectRef):
         return FieldRef(source, field_path)
     return FieldRef(source.ref, f"{source.field}.{field_path}" if source.field else field_path)
-
-
-def blocks_files(blocks: Iterable[Block]) -> dict[str, bytes]:
-    """All files that `blocks` name, by file name."""
-    return {name: content for block in blocks for name, content in block.files}

@@ -82,6 +82,7 @@ def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0
 
 
 def defaults_section(fleet: Fleet) -> Section:
+    """What every frontend and backend begins with: time-outs by the limits of the fleet."""
     limits = fleet.limits
     text = print_template(
         "defaults.cfg.j2",

@@ -26,14 +26,12 @@ _NOT_SECURE = tokens.keyword("!{ var(req.secure) -m found }")
 class Routing:
     """What all frontends have in common.
 
-    `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `weighted`: whether there is anything
-    to draw; `suffixes`: how many labels many-label wildcards have, most first; `certificate`: the file answering to unknown
-    names; `anywhere`: the virtual host ANY.
+    `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `suffixes`: how many labels many-label
+    wildcards have, most first; `certificate`: the file answering to unknown names; `anywhere`: the virtual host ANY.
     """
 
     conditions: tuple[Block, ...] = ()
     cookies: tuple[str, ...] = ()
-    weighted: bool = False
     suffixes: tuple[int, ...] = ()
     hsts: bool = False
     certificate: str = ""
@@ -63,7 +61,6 @@ def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: H
         scheme=tokens.name(scheme),
         port=tokens.number(listener.public_port),
         conditions=routing.conditions,
-        weighted=routing.weighted,
         pins=[_pin(cookie) for cookie in routing.cookies],
         hsts=routing.hsts and listener.tls,
         routes=tokens.name(names.ROUTES),

@@ -153,6 +153,7 @@ def fixed_paths() -> dict[str, str]:
 
 
 def fixed_rules() -> dict[str, str]:
+    """The sections that answer for haloy's own rules (`fixed_paths`)."""
     return {"redirect": names.REDIRECT, "redirect-host": names.REDIRECT_HOST}
 
 

@@ -131,7 +131,6 @@ def _routing(
     return Routing(
         conditions=tuple(_conditions(hosts)),
         cookies=tuple(sorted({cookie for item in found.values() for cookie in item.cookies})),
-        weighted=any(item.several for item in found.values()),
         suffixes=tuple(
             sorted({vhost.host.count(".") for vhost in model.virtual_hosts if vhost.kind is many}, reverse=True)
         ),

@@ -1,7 +1,7 @@
 """From a configuration line back to the object and field that it was made from.
 
 Sections and the blocks inside them begin with a comment that names their source; it holds until the next such comment, or
-until a blank line. `# haloy` means nobody's.
+until a blank line. `# haloy` means nobody's; words after it (`# haloy: look-up of hosts`) say what the lines are for.
 """
 
 import re
@@ -32,7 +32,7 @@ def _sources(lines: list[str]) -> Iterable[tuple[int, FieldRef]]:
         if found is not None:
             ref = ObjectRef(found["kind"], found["namespace"], found["name"])
             current = FieldRef(ref, found["field"] or "")
-        elif not text.strip() or text.strip() == "# haloy":
+        elif not text.strip() or text.lstrip().startswith("# haloy"):
             current = None
         if current is not None:
             yield number, current

@@ -105,15 +105,13 @@ def host(value: str) -> Token:
 
 
 def number(value: int) -> Token:
+    """A whole number, in decimal."""
     return Token(str(int(value)))
 
 
 def milliseconds(value: int) -> Token:
+    """A time with its unit: without one HAProxy would take some times for seconds."""
     return Token(f"{int(value)}ms")
-
-
-def is_http_token(value: str) -> bool:
-    return _HTTP_TOKEN.match(value) is not None
 
 
 def _matched(pattern: re.Pattern[str], value: str, what: str) -> str:

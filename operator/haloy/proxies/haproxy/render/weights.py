@@ -22,14 +22,13 @@ LARGEST_TOTAL = 1000
 class Destination:
     """`value` stands in maps/rules.map, `entries` in maps/weights.map.
 
-    `several`: the rule names more than one section, `cookies`: the affinity cookies that may decide between them; both
-    whatever the weights are now, so that a change of weights never changes the configuration itself.
+    `cookies`: the affinity cookies that may decide between the sections of a rule that names several, whatever the weights
+    are now, so that a change of weights never changes the configuration itself.
     """
 
     value: str
     entries: tuple[tuple[str, str], ...] = ()
     cookies: tuple[str, ...] = ()
-    several: bool = False
 
 
 def destination(rule: Rule, clusters: Mapping[str, Cluster]) -> Destination:
@@ -48,7 +47,7 @@ def destination(rule: Rule, clusters: Mapping[str, Cluster]) -> Destination:
     cookies = tuple(sorted(set(affinities.values()))) if several else ()
     weights = {section: weight for section, weight in weights.items() if weight > 0}
     if len(weights) <= 1:
-        return Destination(next(iter(weights), MISSING), (), cookies, several)
+        return Destination(next(iter(weights), MISSING), (), cookies)
     counts = shares(list(weights.values()))
     slots = [section for section, count in zip(weights, counts, strict=True) for _ in range(count)]
     sticky = sorted(cluster for cluster in affinities if weights.get(cluster_section(cluster)))
@@ -57,7 +56,7 @@ def destination(rule: Rule, clusters: Mapping[str, Cluster]) -> Destination:
     entries = [(name, str(len(slots)))]
     entries += [(f"{name}.{number}", section) for number, section in enumerate(slots)]
     entries += [(f"{name}@{pin}", section) for pin, section in pins]
-    return Destination(name, tuple(entries), cookies, several)
+    return Destination(name, tuple(entries), cookies)
 
 
 def shares(weights: list[int]) -> list[int]:
