@@ -17,6 +17,8 @@ import pytest
 from tests.features.echo import Echo
 from tests.features.product import Answer, Product, backend, eventually, fetch, route
 
+QUIET = 2.0
+"""Seconds without an event after which none is to be expected: several times what the watcher and a cycle need."""
 RULES = "hosts: [a.test]\nrules: [{backendRefs: [{name: a}]}]"
 
 
@@ -189,6 +191,19 @@ def test_a_taken_port_is_said_in_words(fresh: Callable[..., Product], upstreams:
     assert product.haproxy_pids() == []
 
 
+def test_a_second_haloy_does_not_share_the_ports_of_the_first(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = prepared(fresh(), upstreams)
+    words = [word for word in product.command() if not word.startswith(("--admin", "--state", "--access-log"))]
+    other = product.state.with_name("other")
+    second = [*words, "--admin=127.0.0.1:0", f"--state={other}", "--access-log=off"]
+    done = subprocess.run(second, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert f"127.0.0.1:{product.http} is in use by another process" in done.stderr
+    assert {product.get("a.test").status for _ in range(20)} == {200}
+
+
 def test_a_corrupt_newest_configuration_falls_back_one_generation(
     fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
 ) -> None:
@@ -231,6 +246,16 @@ def test_once_applies_reports_and_leaves_with_a_code(
     assert product.haproxy_pids() == []
 
 
+def _unchanged(read: Callable[[], object], seconds: float) -> bool:
+    """Whether `read` gives the same answer again and again, for `seconds`."""
+    first, end = read(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.1)
+        if read() != first:
+            return False
+    return True
+
+
 def test_quiet_means_quiet(fresh: Callable[..., Product], upstreams: Callable[[str], Echo]) -> None:
     """Without a change there is no cycle, no reload and no command."""
     product = prepared(fresh(), upstreams)
@@ -241,11 +266,11 @@ def test_quiet_means_quiet(fresh: Callable[..., Product], upstreams: Callable[[s
         wanted = ("haloy_cycles_total", "haloy_reloads_total", "haloy_runtime_commands_total")
         return dict(line.rsplit(" ", 1) for line in lines if line.startswith(wanted))
 
-    eventually(counts, lambda found: found == (time.sleep(0.5), counts())[1])
+    eventually(lambda: _unchanged(counts, QUIET), what="what the start brought is over")
     before = counts()
     for path in Path(product.directory).glob("*.yaml"):
         path.touch()
-    time.sleep(2)  # the time in which nothing must happen
+    assert _unchanged(counts, QUIET)
     assert counts() == before
     assert json.loads(product.view("/v1/status"))["ready"] is True
 

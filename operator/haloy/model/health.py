@@ -66,8 +66,8 @@ class HealthCheck:
 
 
 class Health(Enum):
-    """The level of an endpoint. DEGRADED: HEALTHY or UNHEALTHY until now, and the last results say the other but too few yet.
-    UNKNOWN: nothing says anything, so that it serves.
+    """How well something does. DEGRADED is never one proxy's word on one endpoint: several proxies, or several endpoints,
+    differ. UNKNOWN: nothing was seen yet, or nothing checks it.
     """
 
     HEALTHY = "Healthy"

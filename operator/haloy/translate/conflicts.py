@@ -33,10 +33,19 @@ class Setting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LostSetting:
-    """The Route's `setting` for the host differs from that of `winner`, which goes first."""
+    """The Route's `setting` for the host differs from that of `winner`, which goes first; `absent`: which has none."""
 
     host: str
     setting: Setting
+    winner: ObjectRef
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateOnly:
+    """Of the Route's TLS for the host only the certificate counts: `winner`, which goes first, has no `tls`."""
+
+    host: str
     winner: ObjectRef
 
 
@@ -57,7 +66,7 @@ class LostHost:
     owner: str
 
 
-Loss = LostMatch | LostSetting | RedirectedAway | LostHost
+Loss = LostMatch | LostSetting | CertificateOnly | RedirectedAway | LostHost
 
 
 def conflict_findings(route: ObjectRef, losses: Iterable[Loss], *, nothing_left: bool) -> tuple[Finding, ...]:
@@ -97,8 +106,10 @@ def _group(loss: Loss) -> tuple[object, ...]:
     match loss:
         case LostMatch(field=path, winner=winner):
             return LostMatch, path, winner
-        case LostSetting(setting=setting, winner=winner):
-            return LostSetting, setting, winner
+        case LostSetting(setting=setting, winner=winner, absent=absent):
+            return LostSetting, setting, winner, absent
+        case CertificateOnly(winner=winner):
+            return CertificateOnly, winner
         case RedirectedAway(target=target, winner=winner):
             return RedirectedAway, target, winner
         case LostHost(owner=owner):
@@ -118,10 +129,21 @@ def _sentence(route: ObjectRef, loss: Loss, hosts: str) -> tuple[Reason, str, st
                     "change the match, or remove it from one of the two Routes."
                 )
             return Reason.MATCH_CONFLICT, text, path
-        case LostSetting(setting=setting, winner=winner):
+        case LostSetting(setting=setting, winner=winner, absent=absent):
             path = setting.value
             text = f"{path} for {hosts} is decided by {winner}, which goes first; make the two Routes agree."
+            if absent:
+                text = (
+                    f"{path} for {hosts} does not count: {winner}, which goes first, has none; "
+                    "write it there too, or use another host."
+                )
             return Reason.CONFLICTED, text, path
+        case CertificateOnly(winner=winner):
+            text = (
+                f"spec.tls for {hosts}: the certificate counts, redirect, hsts and minVersion do not: {winner}, which "
+                "goes first, has no spec.tls; write them there, or use another host."
+            )
+            return Reason.CONFLICTED, text, "spec.tls"
         case RedirectedAway(target=target, winner=winner):
             text = (
                 f"spec.hosts: {hosts}: every request is redirected to {target}, as {winner} says (spec.canonicalHost); "

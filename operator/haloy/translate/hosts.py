@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, HostKind, HostTls, Match, VirtualHost
-from haloy.translate.conflicts import Loss, LostHost, LostMatch, LostSetting, RedirectedAway, Setting, grouped
+from haloy.translate.conflicts import (
+    CertificateOnly,
+    Loss,
+    LostHost,
+    LostMatch,
+    LostSetting,
+    RedirectedAway,
+    Setting,
+    grouped,
+)
 from haloy.translate.routes import RouteUnit
 
 
@@ -81,15 +90,21 @@ def _candidates(host: str, holders: list[RouteUnit], losses: list[tuple[ObjectRe
 
 
 def _tls(host: str, holders: list[RouteUnit], losses: list[tuple[ObjectRef, Loss]]) -> HostTls | None:
-    """The first Route with `tls` decides; one without has nothing against it."""
+    """The first Route with `tls` decides; if it is not the first of all, only with its certificate, which takes nothing
+    away: those who go before it asked for no redirect, no HSTS and no higher version."""
     asking = [unit for unit in holders if unit.tls is not None]
     if not asking:
         return None
-    winner = asking[0]
-    losses += [
-        (unit.ref, LostSetting(host, Setting.TLS, winner.ref)) for unit in asking[1:] if not _agree(unit, winner)
-    ]
-    return winner.host_tls.hosts[host]
+    first, winner = holders[0], asking[0]
+    served = winner.host_tls.hosts[host]
+    if winner is not first:
+        served = HostTls(certificate=served.certificate)
+    for unit in asking:
+        if not _agree(unit, winner):
+            losses.append((unit.ref, LostSetting(host, Setting.TLS, winner.ref)))
+        elif winner is not first and unit.host_tls.hosts[host] != served:
+            losses.append((unit.ref, CertificateOnly(host, first.ref)))
+    return served
 
 
 def _agree(one: RouteUnit, other: RouteUnit) -> bool:
@@ -102,21 +117,21 @@ def _agree(one: RouteUnit, other: RouteUnit) -> bool:
 def _redirect(
     host: str, holders: list[RouteUnit], counting: Set[ObjectRef], losses: list[tuple[ObjectRef, Loss]]
 ) -> str | None:
-    """The first Route with a canonical host decides; for the canonical host itself it decides that it stays.
+    """The first Route decides; if it has no canonical host, or is itself for the canonical one, the host stays: nobody
+    who comes later can lead its requests away.
 
     No circle can come of it: each Route in one would have to be senior to the next.
     """
-    asking = [unit for unit in holders if unit.canonical is not None and unit.ref in counting]
-    if not asking:
-        return None
-    winner = asking[0]
-    for unit in asking[1:]:
-        if unit.canonical != winner.canonical:
-            losses.append((unit.ref, LostSetting(host, Setting.CANONICAL_HOST, winner.ref)))
-    target = winner.canonical if winner.canonical != host else None
+    first = holders[0]
+    wishes = {unit.ref: unit.canonical for unit in holders if unit.ref in counting}
+    decided = wishes.get(first.ref)
+    for ref, wish in wishes.items():
+        if wish != decided and not (decided is None and wish == host):
+            losses.append((ref, LostSetting(host, Setting.CANONICAL_HOST, first.ref, absent=decided is None)))
+    target = decided if decided != host else None
     if target is not None:
         losses += [
-            (unit.ref, RedirectedAway(host, target, winner.ref))
+            (unit.ref, RedirectedAway(host, target, first.ref))
             for unit in holders
             if unit.canonical is None and target not in unit.hosts
         ]

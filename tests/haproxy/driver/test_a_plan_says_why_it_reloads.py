@@ -1,4 +1,4 @@
-from haloy.proxies.haproxy.artifacts import Artifacts
+from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section
 from haloy.proxies.haproxy.plan.plan import WORDS, plan
 from haloy.proxies.haproxy.plan.running import Running
 from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
@@ -52,8 +52,31 @@ def test_rules_name_each_route_and_settings_name_none() -> None:
     before = "frontend http\n  bind :80\n\n  # Route web/shop spec.rules[0]\n  acl a\n  # Route web/cart spec.rules[0]\n  acl b\n"
     after = "frontend http\n  bind :81\n\n  # Route web/shop spec.rules[0]\n  acl c\n  # Route web/cart spec.rules[0]\n  acl b\n"
     assert reasons(wanted(frontend=before), wanted(frontend=after)) == [
-        "settings-changed: section http: 'bind :80' became 'bind :81'",
-        "rules-changed: route/web/shop: section http: 'acl a' became 'acl c'",
+        "settings-changed: the settings of section http changed: 'bind :80' became 'bind :81'",
+        "rules-changed: route/web/shop: the rules of section http changed: 'acl a' became 'acl c'",
+    ]
+
+
+def test_lines_that_several_objects_share_are_told_by_their_purpose() -> None:
+    before, after = (
+        Artifacts("r", (Fragment("20-frontends.cfg", (Section("listener.http", text),)),))
+        for text in (
+            "frontend listener.http\n  bind :80\n",
+            "frontend listener.http\n  bind :80\n  # haloy: HSTS of hosts\n  http-request x\n  # haloy\n",
+        )
+    )
+    assert reasons(before, after) == [
+        "rules-changed: the rules of listener http changed (HSTS of hosts): with 'http-request x'"
+    ]
+
+
+def test_the_sections_of_the_proxy_itself_are_named_in_words() -> None:
+    before, after = (
+        Artifacts("r", (Fragment("10-defaults.cfg", (Section("defaults", f"defaults\n  timeout client {time}\n"),)),))
+        for time in ("5s", "6s")
+    )
+    assert reasons(before, after) == [
+        "settings-changed: the settings of all listeners and backends changed: 'timeout client 5s' became 'timeout client 6s'"
     ]
 
 

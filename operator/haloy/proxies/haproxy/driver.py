@@ -134,7 +134,8 @@ class Haproxy:
             self._transactions.came_up,
         )
         try:
-            await self._transactions.open(self._supervisor, self._target(Delivery(Model(settings.fleet)), {}))
+            binds = [bind for listener in settings.fleet.listeners for bind in listener.binds]
+            await self._transactions.open(self._supervisor, self._target(Delivery(Model(settings.fleet)), {}), binds)
         except BaseException:
             await self._transactions.close(0)
             raise

@@ -5,10 +5,11 @@ between can be the last one of this haloy's life; `open` takes up from wherever 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from haloy.clock import Clock
+from haloy.model.listener import Bind
 from haloy.proxies.base import Applied, Failed, Outcome, Refusal, ReloadCause, ReloadReason
 from haloy.proxies.haproxy.apply.apply import StepFailed, read_back, source_of, take
 from haloy.proxies.haproxy.apply.candidate import ConfigFiles
@@ -21,6 +22,7 @@ from haloy.proxies.haproxy.plan.plan import plan
 from haloy.proxies.haproxy.plan.running import Running, ServerKey, after, command_limit
 from haloy.proxies.haproxy.plan.steps import Plan, Reload, RemoveServer, RestoreServer
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
+from haloy.proxies.haproxy.process.ports import first_taken
 from haloy.proxies.haproxy.process.process import StartFailed
 from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.runtime import certificates, maps_runtime
@@ -74,7 +76,7 @@ class Transactions:
         """What runs, as far as is known; None before the start and after a death."""
         return self._running
 
-    async def open(self, supervisor: Supervisor, zero: Target) -> None:
+    async def open(self, supervisor: Supervisor, zero: Target, binds: Sequence[Bind]) -> None:
         """Bring HAProxy up: the orphan of an earlier haloy, else the last known good, else `zero`.
 
         Raises StartFailed when not even `zero` starts (a port that is taken).
@@ -86,6 +88,8 @@ class Transactions:
             if generation is not None:
                 await self._take_up(generation)
                 return
+            if (taken := await asyncio.to_thread(first_taken, binds)) is not None:
+                raise StartFailed(taken, ())
             generation = await supervisor.boot()
             if generation is not None:
                 await self.came_up(generation)

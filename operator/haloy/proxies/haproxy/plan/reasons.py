@@ -2,15 +2,33 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import ReloadCause, ReloadReason
+from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
 from haloy.proxies.haproxy.plan.running import Running, sections
 
 _OBJECT = re.compile(r"\s*# (Route|Backend|HealthPolicy|Secret) ([a-z0-9.-]+)/([a-z0-9.-]+)(?:\s|$)")
+_OWN = re.compile(r"\s*# haloy(?:: (.+))?$")
 _PEM = re.compile(r"(?:certs|ca)/([a-z0-9-]+)_([a-z0-9.-]+)\.pem")
 _LONGEST_LINE = 120
+_SETTINGS = {
+    "global": "the settings of the whole proxy",
+    "defaults": "the settings of all listeners and backends",
+    "http-errors": "the proxy's own error pages",
+    "peers": "the hand-over of counters between reloads",
+    names.NOT_FOUND: "the answer where no Route matches",
+    names.MISSING: "the answer where no Backend is left",
+    names.REDIRECT: "the redirect to https",
+    names.REDIRECT_HOST: "the redirect to https",
+    names.ROUTES: "the counters by Route",
+}
+"""What haloy's own sections are for, in words."""
+
+Responsible = ObjectRef | str | None
+"""Who lines come from: an object, a purpose in words that several objects share, or nobody (None: the settings)."""
 
 
 def structural_reasons(running: Running, wanted: Artifacts) -> Iterator[ReloadReason]:
@@ -37,13 +55,13 @@ def secret_of(path: str) -> ObjectRef | None:
 def _appeared(section: Section) -> ReloadReason:
     if _is_cluster(section):
         return ReloadReason(ReloadCause.BACKEND_ADDED, section.source, "the backend is new")
-    return ReloadReason(_cause(section), section.source, f"section {section.name} is new")
+    return ReloadReason(_cause(section), section.source, f"{_title(section)} is new")
 
 
 def _disappeared(section: Section) -> ReloadReason:
     if _is_cluster(section):
         return ReloadReason(ReloadCause.BACKEND_REMOVED, section.source, "the backend is gone")
-    return ReloadReason(_cause(section), section.source, f"section {section.name} is gone")
+    return ReloadReason(_cause(section), section.source, f"{_title(section)} is gone")
 
 
 def _changed(old: Section, section: Section, running: Running) -> Iterator[ReloadReason]:
@@ -92,11 +110,32 @@ def _text_changed(old: Section, section: Section) -> Iterator[ReloadReason]:
         yield ReloadReason(_cause(section), section.source, detail)
         return
     before, after = _blocks(old.text), _blocks(section.text)
-    for source in sorted(before.keys() | after.keys(), key=str):
-        gone, come = before.get(source, []), after.get(source, [])
-        if _code("\n".join(gone)) != _code("\n".join(come)):
-            cause = ReloadCause.SETTINGS_CHANGED if source is None else ReloadCause.RULES_CHANGED
-            yield ReloadReason(cause, source, f"section {section.name}: {_line_difference(gone, come)}")
+    for responsible in sorted(before.keys() | after.keys(), key=str):
+        gone, come = before.get(responsible, []), after.get(responsible, [])
+        if _code("\n".join(gone)) == _code("\n".join(come)):
+            continue
+        difference = _line_difference(gone, come)
+        match responsible:
+            case None:
+                yield ReloadReason(ReloadCause.SETTINGS_CHANGED, None, f"{_settings(section)} changed: {difference}")
+            case ObjectRef():
+                detail = f"the rules of {_title(section)} changed: {difference}"
+                yield ReloadReason(ReloadCause.RULES_CHANGED, responsible, detail)
+            case str():
+                detail = f"the rules of {_title(section)} changed ({responsible}): {difference}"
+                yield ReloadReason(ReloadCause.RULES_CHANGED, None, detail)
+            case _:
+                assert_never(responsible)
+
+
+def _title(section: Section) -> str:
+    """`listener http`, or the section by its name where it stands for no Listener."""
+    listener = names.listener_of(section.name)
+    return f"section {section.name}" if listener is None else f"listener {listener}"
+
+
+def _settings(section: Section) -> str:
+    return _SETTINGS.get(section.name) or f"the settings of {_title(section)}"
 
 
 def _code(text: str) -> list[str]:
@@ -104,17 +143,18 @@ def _code(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
-def _blocks(text: str) -> dict[ObjectRef | None, list[str]]:
-    """The lines of a section by the object that the comment above them names (None: above the first such comment)."""
-    blocks: dict[ObjectRef | None, list[str]] = {}
-    source: ObjectRef | None = None
+def _blocks(text: str) -> dict[Responsible, list[str]]:
+    """The lines of a section by what the comment above them says (None: above the first such comment)."""
+    blocks: dict[Responsible, list[str]] = {}
+    responsible: Responsible = None
     for line in text.splitlines():
-        match = _OBJECT.match(line)
-        if match is not None:
-            source = ObjectRef(match[1], match[2], match[3])
-        elif line.strip() in ("", "# haloy"):
-            source = None
-        blocks.setdefault(source, []).append(line)
+        if (match := _OBJECT.match(line)) is not None:
+            responsible = ObjectRef(match[1], match[2], match[3])
+        elif (match := _OWN.match(line)) is not None:
+            responsible = match[1]
+        elif not line.strip():
+            responsible = None
+        blocks.setdefault(responsible, []).append(line)
     return blocks
 
 
