@@ -31,7 +31,18 @@ async def test_status_names_the_endpoints_that_are_not_healthy(tmp_path: Path) -
         shown = (await ask(admin, "status")).out
     (line,) = [line for line in shown.splitlines() if "L4CON" in line and "1/2" in line]
     assert line.split()[:3] == ["default/shop", "True", "1/2"]
-    assert line.endswith("127.0.0.1:9003 Unhealthy (L4CON)")
+    assert "127.0.0.1:9003 Unhealthy (L4CON)" in line
+
+
+async def test_status_says_why_a_backend_is_not_well(tmp_path: Path) -> None:
+    async with admin_port(QUICKSTART, tmp_path) as admin:
+        found = json.loads((await ask(admin, "status", "-o", "json")).out)
+        shown = (await ask(admin, "status")).out
+    (shop,) = [one for one in found["objects"] if one["kind"] == "Backend" and one["metadata"]["name"] == "shop"]
+    (healthy,) = [one for one in shop["status"]["conditions"] if one["type"] == "Healthy"]
+    (line,) = [line for line in shown.splitlines() if "L4CON" in line and "1/2" in line]
+    assert healthy["reason"] == "SomeUnhealthy"
+    assert line.endswith(healthy["message"])
 
 
 async def test_status_exits_with_1_while_something_is_not_ready(tmp_path: Path) -> None:

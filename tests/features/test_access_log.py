@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -145,6 +146,7 @@ def test_what_no_upstream_answered_has_a_record_of_its_own_kind(logging: Product
     logging.get("log.test", "/dead")
     unknown, dead = tail.records(2)
     assert (unknown["status"], unknown["route"], unknown["rule"], unknown["backend"]) == (404, "-", "-", "-")
+    assert unknown["endpoint"] == "-"
     assert (dead["status"], dead["route"], dead["backend"], dead["state"][0]) == (
         503,
         "default/log",
@@ -165,6 +167,8 @@ def test_the_line_parses_whatever_was_sent(logging: Product, tail: Tail, name: s
     if name == "8 kB of path":
         assert ("/" + "x" * 8192).startswith(plain["path"])
         assert len(plain["path"]) >= 1000
+    if name == "no request":
+        assert plain["error"] == "-"
     if name == "format directives":
         assert plain["path"] == "/%[env(PATH)]%ci%%n?x=%0a%0d%22"
 
@@ -248,3 +252,32 @@ def test_it_can_be_switched_off(to_stdout: Callable[..., ToStdout], upstreams: C
     assert "/silent" not in product.stdout.read_text()
     assert "/silent" not in product.log_file.read_text()
     assert not product.access_log.exists()
+
+
+def test_a_file_outlives_haproxy_and_may_be_truncated(
+    fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
+) -> None:
+    product = fresh()
+    product.write("all.yaml", backend_and_route(upstreams("shop")))
+    product.start()
+    product.wait_answer("log.test", "/", lambda answer: answer.status == 200)
+    product.get("log.test", "/before")
+    eventually(lambda: b"/before" in product.access_log.read_bytes())
+    master = product.haproxy_pids()[0]
+    os.kill(master, signal.SIGKILL)
+    eventually(product.haproxy_pids, lambda pids: bool(pids) and master not in pids)
+    product.wait_answer("log.test", "/after", lambda answer: answer.status == 200)
+    eventually(lambda: b"/after" in product.access_log.read_bytes())
+    paths = [json.loads(line)["path"] for line in product.access_log.read_bytes().splitlines()]
+    assert paths.index("/before") < paths.index("/after")
+    eventually(lambda: appending(product))
+    os.truncate(product.access_log, 0)
+    product.get("log.test", "/truncated")
+    lines = eventually(lambda: product.access_log.read_bytes().splitlines())
+    assert [json.loads(line)["path"] for line in lines] == ["/truncated"]
+
+
+def appending(product: Product) -> bool:
+    """Whether HAProxy's standard output has O_APPEND, which its own first line took away."""
+    text = Path(f"/proc/{product.haproxy_pids()[0]}/fdinfo/1").read_text()
+    return bool(int(next(line for line in text.splitlines() if line.startswith("flags:")).split()[1], 8) & os.O_APPEND)

@@ -172,3 +172,32 @@ def test_files_beside_the_manifest_are_a_certificate_too(secure: Product) -> Non
     (folder / "tls.key").write_bytes(other.key)
     (folder / "tls.crt").write_bytes(other.certificate)
     eventually(lambda: served(secure, "files.example"), lambda found: found == other.fingerprint)
+
+
+def test_files_that_are_gone_are_a_condition_and_the_certificate_stays(secure: Product) -> None:
+    pair = AUTHORITY.issue("gone.example")
+    secure.write("gone.crt", pair.certificate.decode())
+    secure.write("gone.key", pair.key.decode())
+    spec = "hosts: [gone.example]\ntls: {crtFile: gone.crt, keyFile: gone.key}\nrules: [{backendRefs: [{name: a}]}]"
+    secure.write("gone.yaml", route("gone", spec))
+    eventually(lambda: served(secure, "gone.example"), lambda found: found == pair.fingerprint)
+    (secure.directory / "gone.key").unlink()
+    found = secure.wait_condition("Route", "gone", "CertificateReady", "False", "CertificateInvalid")
+    assert "gone.key cannot be read: No such file or directory; the previous certificate stays" in found["message"]
+    assert served(secure, "gone.example") == pair.fingerprint
+    assert "tls-files" not in str(secure.status())
+    (secure.directory / "gone.yaml").unlink()
+
+
+def test_a_later_route_cannot_redirect_the_requests_of_an_earlier_one(secure: Product) -> None:
+    rules = "rules: [{backendRefs: [{name: a}]}]"
+    secure.write("first.yaml", route("aa-first", f"hosts: [shared.example]\n{rules}"))
+    secure.wait_answer("shared.example", "/", lambda answer: answer.status == 200)
+    taking = "hosts: [shared.example]\ncanonicalHost: mine.example\ntls: {issuer: selfSigned, redirect: true}\n"
+    later = "rules: [{matches: [{path: {value: /later}}], backendRefs: [{name: a}]}]"
+    secure.write("later.yaml", route("zz-later", taking + later))
+    found = secure.wait_condition("Route", "zz-later", "PartiallyInvalid", "True")
+    assert "route/default/aa-first, which goes first, has none" in found["message"]
+    secure.wait_condition("Route", "zz-later", "Programmed", "True")
+    assert secure.get("shared.example", "/").status == 200
+    assert secure.get("shared.example", "/later").status == 200

@@ -43,6 +43,9 @@ async def test_a_port_that_is_taken_is_named(haproxy_binary: Path, tmp_path: Pat
             f"[127.0.0.1:{port}]" in alert.text and "Address already in use" in alert.text
             for alert in failure.value.alerts
         )
+        assert str(failure.value) == (
+            f"127.0.0.1:{port} cannot be opened: Address already in use; choose another with --http or --https"
+        )
         assert failure.value.alerts[0].line == 14
         assert haproxy.process.pid is None
         assert not haproxy.files.pid_file.exists()

@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from haloy.proxies.haproxy.process.process import StartFailed
 from tests.support.ports import free_port
 from tests.support.small_haproxy import answering, group, small_haproxy
 
@@ -102,3 +105,22 @@ async def test_a_stop_that_is_given_up_kills(haproxy_binary: Path, tmp_path: Pat
         await asyncio.wait([answer])
         assert answer.exception() is not None or answer.result() == b""
     upstream.close()
+
+
+async def test_nothing_is_left_of_it_but_the_lock(haproxy_binary: Path, tmp_path: Path) -> None:
+    async with small_haproxy(haproxy_binary, tmp_path) as haproxy:
+        peers = f"peers p\n    bind unix@{haproxy.files.peers_socket}\n    server local\n"
+        await haproxy.start("r1", answering(free_port()) + peers, extra="localpeer local")
+        haproxy.write("r2", answering(free_port()) + peers, "localpeer local")
+        assert (await haproxy.process.reload("r2")).success
+        names = {path.name for path in haproxy.files.directory.iterdir()}
+        assert names >= {"master.sock", "worker.sock", "peers.sock", "stderr.fifo", "master.pid", "lock"}
+        await haproxy.process.stop(drain=5)
+        assert [path.name for path in haproxy.files.directory.iterdir()] == ["lock"]
+
+
+async def test_one_that_did_not_start_leaves_nothing_either(haproxy_binary: Path, tmp_path: Path) -> None:
+    async with small_haproxy(haproxy_binary, tmp_path) as haproxy:
+        with pytest.raises(StartFailed):
+            await haproxy.start("r1", "nonsense\n")
+        assert [path.name for path in haproxy.files.directory.iterdir()] == ["lock"]

@@ -127,8 +127,8 @@ def test_a_host_that_the_certificate_does_not_name_is_not_served_with_it() -> No
     assert found.reason is Reason.CERTIFICATE_HOST_MISMATCH
     assert found.message == (
         "spec.tls.secretName: the certificate in Secret web/shop-tls is for shop.example, www.shop.example, not for "
-        "pay.example, served with the self-signed certificate instead; have a certificate issued that names every "
-        "host, or remove the host."
+        "pay.example: there it is not used, and clients get another Route's certificate that covers the name or the "
+        "self-signed one; have a certificate issued that names every host, or remove the host."
     )
     assert tls_of(translation) == {"pay.example": None, "shop.example": "web/shop-tls"}
 
@@ -183,3 +183,17 @@ def test_a_backend_keeps_the_ca_it_had() -> None:
     assert translation.delivery == before
     findings = translation.reports[ObjectRef("Backend", "web", "shop")].findings
     assert [finding.reason for finding in findings] == [Reason.INVALID_SECRET, Reason.SECRET_NOT_FOUND]
+
+
+def test_a_later_route_may_add_a_certificate_but_no_redirect() -> None:
+    to_shop = {"hosts": ["shop.example"], "rules": [{"backendRefs": [{"name": "shop"}]}]}
+    tls = {"secretName": "shop-tls", "redirect": True, "minVersion": "1.3", "hsts": {"maxAge": "1h"}}
+    objects = [route("first", to_shop), route("later", {**to_shop, "tls": tls}), backend("shop")]
+    translation = translate(snapshot([*objects, secret("shop-tls", GOOD)]), context())
+    [vhost] = translation.delivery.model.virtual_hosts
+    assert vhost.tls == HostTls(certificate="web/shop-tls")
+    later = translation.reports[ObjectRef("Route", "web", "later")].findings
+    assert any(
+        one.type is ConditionType.PARTIALLY_INVALID and "route/web/first, which goes first, has no" in one.message
+        for one in later
+    )

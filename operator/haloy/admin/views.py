@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlsplit
 
-from haloy.api.snapshot import Snapshot
+from haloy.api.snapshot import Snapshot, owner_of_files
 from haloy.api.v1alpha1.host import normalise_authority
 from haloy.model.filters import (
     DirectResponse,
@@ -67,7 +67,7 @@ class View:
             "problems": [
                 {
                     "place": str(rejection.place),
-                    "object": str(rejection.ref or ""),
+                    "object": str(owner_of_files(rejection.ref) if rejection.ref is not None else ""),
                     "messages": list(rejection.problems),
                 }
                 for rejection in self._board.rejections

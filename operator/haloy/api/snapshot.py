@@ -76,3 +76,15 @@ FILES_SUFFIX = ".tls-files"
 def secret_of_files(route: ObjectRef) -> ObjectRef:
     """The ref under which a source stores, as a TlsSecret, what a Route's `tls.crtFile` and `tls.keyFile` hold."""
     return ObjectRef("Secret", route.namespace, route.name + FILES_SUFFIX)
+
+
+def made_of_files(ref: ObjectRef) -> bool:
+    """Whether `ref` is what `secret_of_files` gives: a Secret that no user wrote, or would know by that name."""
+    return ref.kind == "Secret" and ref.name.endswith(FILES_SUFFIX)
+
+
+def owner_of_files(ref: ObjectRef) -> ObjectRef:
+    """The Route that a Secret made of its `crtFile` and `keyFile` belongs to; any other object itself."""
+    if made_of_files(ref):
+        return ObjectRef("Route", ref.namespace, ref.name.removesuffix(FILES_SUFFIX))
+    return ref

@@ -49,19 +49,23 @@ def route_table(items: Iterable[Mapping[str, Any]], urls: Mapping[str, str]) -> 
     for item in items:
         ready = condition(item, "Ready")
         state = ready.get("status", "Unknown")
-        healthy = condition(item, "Healthy")
-        message = ready.get("message", "") if state != "True" or ready.get("reason") != "Ready" else ""
-        if not message and healthy.get("reason") != "AllHealthy":
-            message = healthy.get("message", "")
         table.add_row(
             Text(name(item)),
             Text(state, style=_STYLES.get(state, "")),
             Text(item["status"].get("hosts") or "*"),
             Text(item["status"].get("backends", "")),
             *([Text(urls.get(name(item), ""))] if urls else []),
-            Text(message),
+            Text(message_of(item)),
         )
     return table
+
+
+def message_of(item: Mapping[str, Any]) -> str:
+    """Why an object of `/v1/status` is not ready, or else why not all of it is healthy; empty when all is well."""
+    ready, healthy = condition(item, "Ready"), condition(item, "Healthy")
+    if ready.get("message") and (ready.get("status") != "True" or ready.get("reason") != "Ready"):
+        return str(ready["message"])
+    return str(healthy.get("message", "")) if healthy.get("reason") != "AllHealthy" else ""
 
 
 def problem_lines(status: Mapping[str, Any]) -> list[str]:

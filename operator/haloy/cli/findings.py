@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
-from haloy.api.snapshot import Place, Rejection, Snapshot, secret_of_files
+from haloy.api.snapshot import Place, Rejection, Snapshot, owner_of_files, secret_of_files
 from haloy.api.v1alpha1 import Route
 from haloy.cli.configuration import configuration
 from haloy.cli.lint_rules import (
@@ -22,7 +22,7 @@ from haloy.cli.lint_rules import (
     LintRule,
     Severity,
 )
-from haloy.cli.offline import context_of, owner_of_files, placeholders, read_paths, settings_for, with_addresses
+from haloy.cli.offline import context_of, placeholders, read_paths, settings_for, with_addresses
 from haloy.cli.places import Places, leading_field
 from haloy.cli.verdict import Complaint, verdict
 from haloy.model.refs import FieldRef, ObjectRef
@@ -32,7 +32,14 @@ from haloy.settings import Settings
 from haloy.translate import Translation, translate
 
 _CONSEQUENCES = frozenset(
-    {Reason.BACKEND_NOT_FOUND, Reason.HEALTH_POLICY_NOT_FOUND, Reason.SECRET_NOT_FOUND, Reason.NOT_ACCEPTED}
+    {
+        Reason.BACKEND_NOT_FOUND,
+        Reason.HEALTH_POLICY_NOT_FOUND,
+        Reason.SECRET_NOT_FOUND,
+        Reason.NOT_ACCEPTED,
+        Reason.INVALID_SECRET,
+        Reason.CERTIFICATE_INVALID,
+    }
 )
 
 

@@ -13,7 +13,6 @@ from haloy.api.v1alpha1 import Backend
 from haloy.api.v1alpha1.host import is_ip
 from haloy.cli.output import printable
 from haloy.clock import SystemClock
-from haloy.model.refs import ObjectRef
 from haloy.settings import Settings
 from haloy.sources.directory import Directory
 from haloy.sources.loss import Reading
@@ -160,11 +159,3 @@ def _below(folder: Path, place: Place) -> Place:
 
 def _rejection_below(folder: Path, rejection: Rejection) -> Rejection:
     return replace(rejection, place=_below(folder, rejection.place))
-
-
-def owner_of_files(ref: ObjectRef) -> ObjectRef:
-    """The Route that a Secret made of its `crtFile` and `keyFile` belongs to; any other object itself."""
-    suffix = ".tls-files"
-    if ref.kind == "Secret" and ref.name.endswith(suffix):
-        return ObjectRef("Route", ref.namespace, ref.name.removesuffix(suffix))
-    return ref

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
-from haloy.cli.display import condition, name, problem_lines, route_table, routes
+from haloy.cli.display import condition, message_of, name, problem_lines, route_table, routes
 from haloy.cli.output import Format, console, emit, epilog
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="table, json or yaml.")]
@@ -36,7 +36,7 @@ def status(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
 def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
     out.print(route_table(routes(found), {}))
     backends = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("BACKEND", "READY", "UP", "CHECK", "ENDPOINTS NOT HEALTHY"):
+    for heading in ("BACKEND", "READY", "UP", "CHECK", "ENDPOINTS NOT HEALTHY", "MESSAGE"):
         backends.add_column(heading, overflow="fold")
     for item in found["objects"]:
         if item["kind"] != "Backend":
@@ -51,7 +51,14 @@ def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
         backends.add_row(
             *(
                 Text(cell)
-                for cell in (name(item), ready, columns.get("up", ""), columns.get("check", ""), ", ".join(bad))
+                for cell in (
+                    name(item),
+                    ready,
+                    columns.get("up", ""),
+                    columns.get("check", ""),
+                    ", ".join(bad),
+                    message_of(item),
+                )
             )
         )
     out.print()

@@ -164,7 +164,10 @@ class Proxy(Protocol):
         """Bring the proxy up on the last known good configuration, else on one that answers 404 to everything."""
 
     async def apply(self, delivery: Delivery) -> Outcome:
-        """Make `delivery` live: render, plan, apply, read back. Never raises for what users wrote."""
+        """Make `delivery` live: render, plan, apply, read back. Never raises for what users wrote, nor for a full disk.
+
+        Returns at once, with Postponed, when it takes a reload that is not due.
+        """
 
     async def observe(self) -> Observation:
         """The level of every endpoint now."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from haloy.api.conditions import Reason
-from haloy.api.snapshot import FILES_SUFFIX
+from haloy.api.snapshot import made_of_files
 from haloy.api.v1alpha1 import TlsSecret
 from haloy.model.model import Bundle, Certificate, Material
 from haloy.model.refs import ObjectRef
@@ -66,7 +66,7 @@ class BundleChoice:
 
 def called(secret: ObjectRef) -> str:
     """The name for messages; what a source made of two files has none that the user would know."""
-    return "the pair of files" if secret.name.endswith(FILES_SUFFIX) else f"Secret {secret.key}"
+    return "the pair of files" if made_of_files(secret) else f"Secret {secret.key}"
 
 
 def day(moment: datetime) -> str:
@@ -115,13 +115,16 @@ def choose(
     retained: RetainedCertificate | None,
     wanted: tuple[str, ...],
     now: datetime,
+    rejected: tuple[str, ...] = (),
 ) -> Choice:
     """The certificate for `secret`. `state` None: there is no such Secret. `wanted`: the hosts that are to be served.
+    `rejected`: why it is not what is written now; a pair of files that can no longer be read is known as it was before.
 
     A certificate that covers none of them is as bad as an unreadable one when the previous one covers some.
     """
-    problem = _problem(secret, state, now)
+    problem = _problem(secret, state, now, rejected)
     pair = state.key_pair if state is not None else None
+    unread = bool(rejected) and made_of_files(secret)
     if problem is None and pair is not None:
         if _covers_any(pair.names, wanted) or not _covers_any(_names_of(retained), wanted):
             return Choice(
@@ -129,6 +132,7 @@ def choose(
                 Certificate(secret.key, pair.digest, pair.fingerprint, pair.not_after, secret),
                 Material(pair.digest, pair.pem),
                 pair.names,
+                (Reason.CERTIFICATE_INVALID, "; ".join(rejected)) if unread else None,
                 expiring=pair.not_after - now < EXPIRY_NOTICE,
             )
         problem = Reason.CERTIFICATE_HOST_MISMATCH, f"{called(secret)} {_wrong_names(pair.names, wanted)}"
@@ -160,7 +164,12 @@ def choose_bundle(secret: ObjectRef, state: SecretState | None, retained: Retain
     return BundleChoice(secret, retained.bundle, retained.material, problem)
 
 
-def _problem(secret: ObjectRef, state: SecretState | None, now: datetime) -> tuple[Reason, str] | None:
+def _problem(
+    secret: ObjectRef, state: SecretState | None, now: datetime, rejected: tuple[str, ...]
+) -> tuple[Reason, str] | None:
+    if state is None and rejected:
+        words = "; ".join(rejected) if made_of_files(secret) else f"{called(secret)} is not valid, see haloy status"
+        return Reason.CERTIFICATE_INVALID, words
     if state is None:
         return Reason.SECRET_NOT_FOUND, f"{called(secret)} does not exist; create it, or correct the name"
     if state.key_pair is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haloy.api.conditions import Report
-from haloy.api.snapshot import Snapshot
+from haloy.api.snapshot import Snapshot, made_of_files
 from haloy.api.v1alpha1 import Backend, HealthPolicy, Route, TlsSecret
 from haloy.model.model import Bundle, Certificate, Delivery, Material, Model
 from haloy.model.refs import ObjectRef
@@ -46,6 +46,7 @@ class _Cycle:
         self._facts: Facts = {}
         self._changed: set[Key] = set()
         self._provide(Fact.OBJECT, snapshot.objects)
+        self._provide(Fact.REJECTED, {one.ref: one.problems for one in snapshot.rejections if one.ref is not None})
         self._provide(Fact.RESOLUTION, snapshot.resolutions)
         self._provide(Fact.LABELS, snapshot.namespaces)
         self._provide(Fact.REFUSED, by_object(context.excluded))
@@ -110,7 +111,11 @@ class _Cycle:
         retained = self._context.retained.get(ref.key)
         inputs = (state, retained, hosts, phase(state, now))
         return self._memo.choices.unit(
-            ref, self._changed, inputs, self._facts, lambda _: choose(ref, state, retained, hosts, now)
+            ref,
+            self._changed,
+            inputs,
+            self._facts,
+            lambda reads: choose(ref, state, retained, hosts, now, reads.rejected(ref)),
         )
 
     def _bundle(self, ref: ObjectRef, state: SecretState | None) -> BundleChoice:
@@ -226,6 +231,7 @@ class _Cycle:
         found |= {
             ref: report_secret(secret, states[ref], choices.get(ref), certificates)
             for ref, secret in self._secrets.items()
+            if not made_of_files(ref)
         }
         return {ref: found[ref] for ref in self._refs if ref in found}
 

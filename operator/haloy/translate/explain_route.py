@@ -1,6 +1,6 @@
 """What becomes of a Route: hosts → rules → backends → endpoints."""
 
-from haloy.api.snapshot import Snapshot
+from haloy.api.snapshot import Snapshot, made_of_files
 from haloy.api.v1alpha1 import Backend, Route
 from haloy.api.v1alpha1.route import RouteRule
 from haloy.model.cluster import Cluster
@@ -60,7 +60,8 @@ def _tls(route: Route, vhost: VirtualHost, model: Model) -> list[Line]:
     used = known.get(tls.certificate) if tls.certificate is not None else None
     words = "self-signed certificate"
     if used is not None:
-        words = f"certificate {used.name}, valid until {day(used.not_after)}"
+        name = "of the pair of files" if made_of_files(used.source) else used.name
+        words = f"certificate {name}, valid until {day(used.not_after)}"
     came_from = "spec.tls" if route.spec.tls is not None else "spec.tls of another Route"
     lines = [Line(f"{words}, TLS {tls.min_version} or newer", came_from)]
     lines += [Line("plain HTTP is redirected to HTTPS (308)", came_from)] if tls.redirect else []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
-from haloy.api.snapshot import Object, Resolution
+from haloy.api.snapshot import Object, Resolution, made_of_files
 from haloy.model.refs import ObjectRef
 from haloy.translate.certificates import BundleChoice, Choice
 from haloy.translate.context import RetainedBundle, RetainedCertificate
@@ -28,6 +28,8 @@ class Fact(Enum):
     """ObjectRef → Object."""
     NAMES = auto()
     """(kind, namespace) → the sorted names there; derived from the objects when asked."""
+    REJECTED = auto()
+    """ObjectRef → the problems for which the object, as it is written now, was not taken."""
     RESOLUTION = auto()
     """DNS name → Resolution."""
     LABELS = auto()
@@ -64,10 +66,16 @@ class Reads:
         return found
 
     def names(self, kind: str, namespace: str) -> tuple[str, ...]:
-        """The names of all objects of a kind in a namespace. Linear: ask only when something is missing."""
+        """The names of all objects of a kind in a namespace, but for those that a source made and nobody wrote. Linear:
+        ask only when something is missing."""
         self.seen.add((Fact.NAMES, (kind, namespace)))
         refs = self._facts[Fact.OBJECT]
-        return tuple(sorted(ref.name for ref in refs if ref.kind == kind and ref.namespace == namespace))
+        found = (ref for ref in refs if ref.kind == kind and ref.namespace == namespace and not made_of_files(ref))
+        return tuple(sorted(ref.name for ref in found))
+
+    def rejected(self, ref: ObjectRef) -> tuple[str, ...]:
+        """What is wrong with the object as it is written; empty: nothing, or it is not written at all."""
+        return self._ask(Fact.REJECTED, ref) or ()
 
     def resolution(self, name: str) -> Resolution | None:
         found: Resolution | None = self._ask(Fact.RESOLUTION, name)

@@ -17,6 +17,8 @@ NOT_FOUND = {
     "HealthPolicy": Reason.HEALTH_POLICY_NOT_FOUND,
     "Secret": Reason.SECRET_NOT_FOUND,
 }
+INVALID = {"Secret": Reason.INVALID_SECRET}
+"""The reason for what is written but not valid; NotAccepted where no kind is named."""
 
 
 def unresolved(reason: Reason, message: str, field: str) -> Finding:
@@ -40,6 +42,10 @@ def resolve_ref(
             f"Its owner can allow it: spec.allowedRoutes.namespaces."
         )
         return unresolved(Reason.REF_NOT_PERMITTED, message, field)
+    if found is None and reads.rejected(target):
+        where = "haloy status" if target.kind == "Secret" else "its own status"
+        message = f"{field}: {target.kind} {target.key} is not valid, see {where}. {consequence}"
+        return unresolved(INVALID.get(target.kind, Reason.NOT_ACCEPTED), message, field)
     if found is None:
         message = f"{field}: {target.kind} {target.key} does not exist{_existing(reads, target)}. {consequence}"
         return unresolved(NOT_FOUND[target.kind], message, field)

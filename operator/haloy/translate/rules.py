@@ -52,6 +52,8 @@ def translate_rules(route: Route, reads: Reads, *, require_grants: bool, complai
             findings.append(refused_part(path, complaint.rule, "this rule is left out"))
             continue
         rule, problems = _rule(route, index, item, reads, require_grants)
+        if _total_weight(item) == 0 and item.backend_refs:
+            findings.append(_no_weight(path))
         if complaint.part is not None:
             findings.append(refused_part(*complaint.part, "the rule answers 500"))
             rule = replace(rule, filters=(), targets=())
@@ -100,7 +102,7 @@ def _targets(
     """One Target a cluster, sorted by name; what does not resolve is one Target of its own, with its weight (500)."""
     weights: dict[str | None, int] = {}
     findings: list[Finding] = []
-    total = sum(ref.weight for ref in item.backend_refs)
+    total = _total_weight(item)
     for place, ref in enumerate(item.backend_refs):
         path = f"spec.rules[{index}].backendRefs[{place}]"
         target = ObjectRef("Backend", ref.namespace or route.ref.namespace, ref.name)
@@ -127,6 +129,19 @@ def _consequence(weight: int, total: int) -> str:
     if weight == total:
         return "Requests for this rule answer 500."
     return f"Its share of the rule's traffic ({weight} of {total}) answers 500."
+
+
+def _total_weight(rule: RouteRule) -> int:
+    return sum(ref.weight for ref in rule.backend_refs)
+
+
+def _no_weight(path: str) -> Finding:
+    message = (
+        f"{path}.backendRefs: all weights of {path} are 0: its requests answer 500; "
+        "give one of its Backends a weight, or remove the rule."
+    )
+    field = f"{path}.backendRefs"
+    return Finding(ConditionType.PARTIALLY_INVALID, ConditionStatus.TRUE, Reason.UNSUPPORTED_VALUE, message, field)
 
 
 def _too_many_regexes(path: str, shown: str) -> Finding:

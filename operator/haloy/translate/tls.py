@@ -14,6 +14,9 @@ from haloy.translate.pem import covers
 from haloy.translate.reads import Reads
 from haloy.translate.references import resolve_ref
 
+_ELSE = "there it is not used, and clients get another Route's certificate that covers the name or the self-signed one"
+"""What is served for a host that the Route's certificate does not cover: the proxy chooses by SNI."""
+
 
 @dataclass(frozen=True, slots=True)
 class RouteTls:
@@ -35,8 +38,8 @@ def certificate_secret(route: Route) -> ObjectRef | None:
 
 
 def translate_tls(route: Route, hosts: tuple[str, ...], reads: Reads) -> RouteTls:
-    """A host that the certificate does not cover is served with the self-signed one: clients that check refuse either,
-    but a wrong name can only mislead."""
+    """A host that the certificate does not cover is not served with it: clients that check would refuse it, and a wrong
+    name can only mislead."""
     tls = route.spec.tls
     if tls is None:
         return RouteTls()
@@ -85,9 +88,9 @@ def _without_secret(tls: Tls) -> Finding:
 def _certificate_ready(choice: Choice, uncovered: tuple[str, ...], path: str) -> Finding:
     if choice.problem is not None:
         reason, words = choice.problem
-        message = f"{path}: {words}; {choice.served}."
+        message = f"{words if words.startswith('spec.tls.') else f'{path}: {words}'}; {choice.served}."
         if choice.certificate is not None and uncovered:
-            message += f" {listed(uncovered)}: served with the self-signed certificate."
+            message += f" It is not for {listed(uncovered)}: {_ELSE}."
         return _ready(ConditionStatus.FALSE, reason, message, path)
     certificate = choice.certificate
     if certificate is None:
@@ -96,7 +99,7 @@ def _certificate_ready(choice: Choice, uncovered: tuple[str, ...], path: str) ->
     if uncovered:
         message = (
             f"{path}: the certificate in {called(choice.secret)} is for {listed(choice.names) or 'no host'}, "
-            f"not for {listed(uncovered)}, served with the self-signed certificate instead; "
+            f"not for {listed(uncovered)}: {_ELSE}; "
             "have a certificate issued that names every host, or remove the host."
         )
         return _ready(ConditionStatus.FALSE, Reason.CERTIFICATE_HOST_MISMATCH, message, path)

@@ -16,6 +16,7 @@ from haloy.proxies.haproxy.artifacts import Artifacts, Server
 from haloy.proxies.haproxy.runtime.runtime_api import Answer, Command, RuntimeApi
 from tests.haproxy.driver.small import FALLBACK, Small, backend
 from tests.haproxy.driver.values import line
+from tests.support.small_haproxy import eventually
 
 _WRITES = {"os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "socket.connect"}
 
@@ -131,13 +132,19 @@ def _split(name: str) -> tuple[str, str]:
     return path, stage
 
 
+async def alone(proxy: Small) -> bool:
+    """Whether one worker is left, so that every side effect from now on is the second state's."""
+    process = proxy.supervisor.process
+    return process is not None and not (await process.master.processes()).old_workers
+
+
 async def main(directory: Path) -> None:
     orders = load(directory)
     proxy = orders.small(BurningApi)
     await proxy.open()
     artifacts, pem = orders.before(proxy)
     print(await proxy.transactions.change(proxy.target(artifacts, materials(artifacts, pem))))
-    await asyncio.sleep(0.15)
+    await eventually(lambda: alone(proxy), "the worker before the first reload is gone")
     artifacts, pem = orders.after(proxy)
     root = str(proxy.root)
     sockets = str(proxy.files.master_socket)

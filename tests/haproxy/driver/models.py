@@ -79,7 +79,7 @@ async def haproxy(
     settings = HaproxySettings(
         state=directory,
         fleet=fleet,
-        min_reload_interval=changes.get("min_reload_interval", 0.1),
+        min_reload_interval=changes.get("min_reload_interval", 0.0),
         server_drain=changes.get("server_drain", 1.0),
         access_log=Path("/dev/null"),
         max_connections=500,

@@ -60,7 +60,7 @@ class Small:
         clock, lock = SystemClock(), asyncio.Lock()
         self.transactions = Transactions(
             self.api, self.generations, self.reload_log, config_files, clock, asyncio.sleep, lock, self.events.append,
-            0.1, drain,
+            0.0, drain,
         )  # fmt: skip
         self.supervisor = Supervisor(
             binary, self.api, self.generations, self.files, self.root / "server-state", Path("/dev/null"), clock,
@@ -124,7 +124,7 @@ class Small:
         return Target(artifacts, materials or {}, blame)
 
     async def open(self) -> None:
-        await self.transactions.open(self.supervisor, self.target(self.artifacts(revision="zero")))
+        await self.transactions.open(self.supervisor, self.target(self.artifacts(revision="zero")), ())
 
 
 @asynccontextmanager

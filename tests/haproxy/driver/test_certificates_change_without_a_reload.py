@@ -1,9 +1,14 @@
+import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from haloy.proxies.base import Applied, Outcome
+from haloy.proxies.haproxy.apply.record import UNKNOWN_DIGEST
 from haloy.proxies.haproxy.artifacts import CertificateLine
+from haloy.proxies.haproxy.runtime import certificates
 from tests.haproxy.driver.pem import leaf, pem, shown
 from tests.haproxy.driver.small import FALLBACK, Small, small
 from tests.haproxy.driver.values import line
@@ -78,3 +83,34 @@ async def test_one_that_cannot_be_used_leaves_the_one_before(haproxy_binary: Pat
         assert current.read("certs/a.pem") == good, "files say what runs"
         without_reload(await apply(proxy, tls, "r3", {"a": other}, line("a", "a.example")))
         assert await shown(tls, "a.example") == leaf(other)
+
+
+async def trusted(port: int, authority: trustme.CA) -> bool:
+    """Whether a client that knows only the root accepts what it is shown."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="a.example")
+    except ssl.SSLCertVerificationError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_missing_intermediate_is_added_and_found_to_be_there(haproxy_binary: Path, tmp_path: Path) -> None:
+    tls, root = free_port(), trustme.CA(organization_name="Ünï/CN=x, Ltd")
+    issued = root.create_child_ca().issue_cert("a.example")
+    key, (first, *others) = issued.private_key_pem.bytes(), [one.bytes() for one in issued.cert_chain_pems]
+    bare, whole = first + key, first + b"".join(others) + key
+    path = "certs/a.pem"
+    async with small(haproxy_binary, tmp_path, free_port()) as proxy:
+        await apply(proxy, tls, "r1", {"a": bare}, line("a", "a.example"))
+        assert not await trusted(tls, root)
+        without_reload(await apply(proxy, tls, "r2", {"a": whole}, line("a", "a.example")))
+        assert await trusted(tls, root)
+        contents, known = {path: whole}, {path: "whole"}
+        live = await certificates.read(proxy.api, [path])
+        assert certificates.digests(live, contents, known, UNKNOWN_DIGEST) == known
+        await certificates.load(proxy.api, path, bare, new=False)
+        live = await certificates.read(proxy.api, [path])
+        assert certificates.digests(live, contents, known, UNKNOWN_DIGEST) == {path: UNKNOWN_DIGEST}

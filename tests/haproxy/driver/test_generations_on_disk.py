@@ -40,15 +40,22 @@ def test_nothing_is_readable_by_others(generations: Generations) -> None:
         assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
 
 
-def test_the_link_names_the_current_one_and_pruning_keeps_it(generations: Generations) -> None:
+def test_the_link_names_the_current_one_and_pruning_keeps_it_and_the_one_before(generations: Generations) -> None:
     assert generations.current() is None
+    made = [generations.create(number, {"a.cfg": b"a"}, None) for number in (1, 2, 3, 4, 5)]
+    generations.activate(made[4])
+    generations.activate(made[2])
+    assert generations.current() == made[2]
+    generations.prune(made[2])
+    assert [generation.number for generation in generations.all()] == [3, 2]
+    assert generations.reserve() == 4
+
+
+def test_pruning_keeps_what_runs_whatever_the_link_says(generations: Generations) -> None:
     made = [generations.create(number, {"a.cfg": b"a"}, None) for number in (1, 2, 3, 4)]
-    generations.activate(made[3])
-    generations.activate(made[0])
-    generations.prune()
-    assert [generation.number for generation in generations.all()] == [4, 3, 1]
-    assert generations.current() == made[0]
-    assert generations.reserve() == 5
+    generations.activate(made[2])
+    generations.prune(made[0])
+    assert [generation.number for generation in generations.all()] == [3, 2, 1]
 
 
 def test_what_a_crash_left_unfinished_is_cleared_away(generations: Generations) -> None:

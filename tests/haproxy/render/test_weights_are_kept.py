@@ -1,18 +1,24 @@
 """Shares of traffic: exact proportions in the maps, and in what the clients see."""
 
 from collections import Counter
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haloy.model.cluster import CookieAffinity
 from haloy.model.routing import Target
+from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.names import cookie_value
+from haloy.proxies.haproxy.plan.plan import plan
+from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.render.render import render
 from haloy.proxies.haproxy.render.weights import LARGEST_TOTAL, destination, shares
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 from tests.support.http_client import get
 from tests.support.ports import free_port
+from tests.support.running_haproxy import options
 from tests.support.upstream import upstream
 
 
@@ -104,3 +110,12 @@ def test_other_weights_are_another_set() -> None:
     same = destination(rule("r", Target("web/a", 20), Target("web/b", 20)), clusters)
     assert first.value != second.value
     assert first == same
+
+
+def test_the_first_rule_with_several_backends_needs_no_reload() -> None:
+    def made(*targets: Target) -> Artifacts:
+        hosts = [host("shop.example.com", candidate(rule("split", *targets)))]
+        return render(model(fleet(80), hosts, [cluster("web/a", 1), cluster("web/b", 2)]), options(Path("state")))
+
+    before, after = made(Target("web/a", 1)), made(Target("web/a", 9), Target("web/b", 1))
+    assert plan(Running(before), after, {}).reload is None

@@ -27,7 +27,7 @@ from haloy.proxies.haproxy.process.alerts import Alert
 from haloy.proxies.haproxy.process.binary import Build, find_binary, inspect
 from haloy.proxies.haproxy.process.fallback import fallback_pem
 from haloy.proxies.haproxy.process.process import RunFiles, run_dir
-from haloy.proxies.haproxy.process.retelling import retold
+from haloy.proxies.haproxy.process.retelling import Retelling
 from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.render.memo import RenderMemo
 from haloy.proxies.haproxy.render.render import config_files, render
@@ -35,7 +35,7 @@ from haloy.proxies.haproxy.render.source_map import source_map
 from haloy.proxies.haproxy.render.system_ca import system_ca
 from haloy.proxies.haproxy.render.tokens import UnsafeValueError
 from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
-from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable, understood
 from haloy.proxies.haproxy.settings import HaproxySettings, possible_connections
 
 _log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Haproxy:
         self._api: RuntimeApi | None = None
         self._options: HaproxyOptions | None = None
         self._memo = RenderMemo()
+        self._retelling = Retelling()
         self._fallback: bytes = b""
 
     @property
@@ -99,7 +100,7 @@ class Haproxy:
             system_ca=system_ca(),
             max_connections=settings.max_connections or possible_connections(),
             access_log=settings.access_log is not None,
-            peers=f"unix@{files.directory / 'peers.sock'}",
+            peers=f"unix@{files.peers_socket}",
             agent=None if settings.agent_check is None else (settings.agent_check.address, settings.agent_check.port),
         )
         self._fallback = await asyncio.to_thread(fallback_pem, self._root / "fallback.pem", self._clock.now())
@@ -129,7 +130,7 @@ class Haproxy:
             self._sleep,
             lock,
             self._notify,
-            _tell,
+            self._tell,
             self._transactions.repair,
             self._transactions.came_up,
         )
@@ -141,7 +142,11 @@ class Haproxy:
             raise
 
     async def apply(self, delivery: Delivery) -> Outcome:
-        """Make `delivery` live. What cannot be is refused whole, with the objects and fields to leave out."""
+        """Make `delivery` live. What cannot be is refused whole, with the objects and fields to leave out.
+
+        A reload that comes too soon after the one before is not waited for: servers and renewed certificates are live at
+        once all the same, and Postponed says when to come back with what is wanted by then.
+        """
         transactions = self._opened()
         began = self._clock.monotonic()
         materials = {digest: one.pem.reveal() for digest, one in delivery.materials.items()}
@@ -163,15 +168,17 @@ class Haproxy:
         return await self._opened().reload(ReloadReason(ReloadCause.REQUESTED, None, "a reload was asked for"))
 
     async def observe(self) -> Observation:
-        """The level of every endpoint now. Raises RuntimeUnavailable while there is no HAProxy to ask."""
+        """The level of every endpoint now. Raises RuntimeUnavailable, and nothing else, while there is no HAProxy that
+        answers in a way that is understood."""
         transactions, api = self._opened(), self._api
         running = transactions.running
         if running is None or api is None:
             raise RuntimeUnavailable("HAProxy is not running")
         artifacts = running.artifacts
-        observation, text = await self._observer.observe(
-            api, dict(servers(artifacts)), transactions.revision, self._clock.now()
-        )
+        with understood("the state of the servers"):
+            observation, text = await self._observer.observe(
+                api, dict(servers(artifacts)), transactions.revision, self._clock.now()
+            )
         if self._supervisor is not None:
             self._supervisor.remember(text)
         return observation
@@ -186,7 +193,8 @@ class Haproxy:
             return silent
         routes = names.ROUTES in sections(transactions.running.artifacts)
         try:
-            measured = await measure(api, await process.master.processes(), routes=routes, reloads=self._reloaded)
+            with understood("the counters"):
+                measured = await measure(api, await process.master.processes(), routes=routes, reloads=self._reloaded)
         except RuntimeUnavailable as error:
             _log.debug("no measurements: %s", error)
             return silent
@@ -222,8 +230,17 @@ class Haproxy:
         if process is None:
             return failed
         folder = self._root.absolute() / "isolating"
-        found = await unacceptable(target.artifacts, target.pem, config_files, process.check, folder)
+        try:
+            found = await unacceptable(target.artifacts, target.pem, config_files, process.check, folder)
+        except OSError as error:
+            _log.warning("what HAProxy refuses could not be narrowed down: %s", error)
+            return failed
         return replace(failed, refusals=found) if found else failed
+
+    def _tell(self, alert: Alert) -> None:
+        """HAProxy's own messages, in haloy's log."""
+        level, sentence = self._retelling(alert)
+        _log.log(level, "HAProxy: %s", sentence)
 
     def _notify(self, event: Event) -> None:
         match event:
@@ -253,9 +270,3 @@ def _blame(artifacts: Artifacts, model: Model) -> Callable[[Iterable[Alert]], tu
         return refusals(alerts, Culprits(artifacts, source_map(config_files(artifacts)), model))
 
     return blame
-
-
-def _tell(alert: Alert) -> None:
-    """HAProxy's own messages, in haloy's log."""
-    level, sentence = retold(alert)
-    _log.log(level, "HAProxy: %s", sentence)

@@ -9,6 +9,7 @@ A file is only ever replaced by renaming a finished, synced one over it, so neit
 file, and a hard-linked older generation never changes with a newer one.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-KEPT = 2
 _UNFINISHED = ".unfinished"
 
 
@@ -82,10 +82,24 @@ class Generations:
         return max((generation.number for generation in self.all()), default=0) + 1
 
     def create(self, number: int, files: Mapping[str, bytes], before: Generation | None) -> Generation:
-        """A new, complete generation of exactly `files`; what is equal in `before` is linked instead of written."""
+        """A new, complete generation of exactly `files`; what is equal in `before` is linked instead of written.
+
+        Raises OSError, and leaves nothing behind then.
+        """
         path = self._folder / f"{number:06d}"
         unfinished = self._folder / f"{path.name}{_UNFINISHED}"
         shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            self._fill(unfinished, files, before)
+            unfinished.rename(path)
+            _sync(self._folder)
+        except OSError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return Generation(number, path)
+
+    def _fill(self, unfinished: Path, files: Mapping[str, bytes], before: Generation | None) -> None:
         unfinished.mkdir(mode=0o700)
         folders, written = {unfinished}, []
         for name, content in files.items():
@@ -100,12 +114,12 @@ class Generations:
             _sync(target)
         for folder in folders:
             _sync(folder)
-        unfinished.rename(path)
-        _sync(self._folder)
-        return Generation(number, path)
 
     def update(self, generation: Generation, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> tuple[str, ...]:
-        """Replace what differs from `files`, delete `gone`; other files stay. Returns the names of what was written."""
+        """Replace what differs from `files`, delete `gone`; other files stay. Returns the names of what was written.
+
+        Raises OSError: each file is then the old or the new one, whole.
+        """
         written = []
         folders = set()
         for name, content in files.items():
@@ -114,9 +128,13 @@ class Generations:
             target = generation.path / _checked(name)
             folders |= _make_folders(generation.path, target.parent) | {target.parent}
             unfinished = target.with_name(f".{target.name}{_UNFINISHED}")
-            _write(unfinished, content)
-            _sync(unfinished)
-            unfinished.rename(target)
+            try:
+                _write(unfinished, content)
+                _sync(unfinished)
+                unfinished.rename(target)
+            except OSError:
+                _remove(unfinished)
+                raise
             written.append(name)
         for name in gone:
             target = generation.path / _checked(name)
@@ -147,11 +165,15 @@ class Generations:
             raise ValueError(f"generation {generation.name} is the current one")
         shutil.rmtree(generation.path)
 
-    def prune(self, keep: int = KEPT) -> None:
-        """Delete all but the newest `keep` and the current one."""
-        current = self.current()
-        for generation in self.all()[keep:]:
-            if generation != current:
+    def prune(self, running: Generation) -> None:
+        """Delete all but the `running` one, the current one and the newest before that, to fall back to. Raises OSError.
+
+        Whatever is newer than the current one was refused, or never finished its trial.
+        """
+        current = self.current() or running
+        older = next((generation for generation in self.all() if generation < current), None)
+        for generation in self.all():
+            if generation not in (running, current, older):
                 shutil.rmtree(generation.path)
 
 
@@ -181,6 +203,12 @@ def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+
+
+def _remove(path: Path) -> None:
+    """Tidying after an error that is told already: what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -23,8 +23,18 @@ class ReloadLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines: int | None = None
+        self._torn = False
 
     def append(self, record: ReloadRecord) -> None:
+        """Raises OSError; the lines that were there are unharmed."""
+        try:
+            self._append(record)
+        except OSError:
+            self._torn = True
+            raise
+        self._torn = False
+
+    def _append(self, record: ReloadRecord) -> None:
         line = json.dumps(record.to_json(), separators=(",", ":"))
         if self._lines is None:
             self._lines = len(self._read_lines())
@@ -38,7 +48,7 @@ class ReloadLog:
             return
         self._path.touch(mode=0o600, exist_ok=True)
         with self._path.open("a") as file:
-            file.write(f"{line}\n")
+            file.write(f"\n{line}\n" if self._torn else f"{line}\n")  # part of a line may be there
         self._lines += 1
 
     def read(self) -> tuple[ReloadRecord, ...]:

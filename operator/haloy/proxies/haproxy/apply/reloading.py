@@ -2,6 +2,7 @@
 taken back."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,8 +16,10 @@ from haloy.proxies.haproxy.apply.candidate import (
     token,
 )
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
-from haloy.proxies.haproxy.apply.record import RecordWriter
+from haloy.proxies.haproxy.apply.record import RecordWriter, read_record
 from haloy.proxies.haproxy.artifacts import Artifacts
+from haloy.proxies.haproxy.plan.meanwhile import meanwhile
+from haloy.proxies.haproxy.plan.running import Running
 from haloy.proxies.haproxy.process import server_state
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
 from haloy.proxies.haproxy.process.process import HaproxyProcess
@@ -45,14 +48,43 @@ class Target:
     def sizes(self) -> dict[str, int]:
         return {digest: len(content) for digest, content in self.materials.items()}
 
+    def with_parts_of(self, wanted: "Target", running: Running, limit: int | None) -> "Target":
+        """This one, with what of `wanted` needs no reload (`meanwhile`)."""
+        artifacts = meanwhile(self.artifacts, running, wanted.artifacts, wanted.sizes, limit)
+        return Target(artifacts, {**self.materials, **wanted.materials}, wanted.blame)
+
+
+def recorded(generation: Generation) -> Target:
+    """What `generation` says on disk. Blocking. Raises RecordError, OSError."""
+    artifacts = read_record(generation)
+    materials = {digest: generation.read(path) or b"" for path, digest in artifacts.pem_files.items()}
+    return Target(artifacts, materials, lambda alerts: tuple(Refusal(None, str(alert)) for alert in alerts))
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A target that did not become live. `step`: check, start, reload or read back; `generation`: the candidate's name."""
+    """A target that did not become live. `generation`: the candidate.
 
-    generation: str
+    `step`: check, start, reload, read back, or unavailable when HAProxy died or did not say what came of it.
+    `unsure`: which generation HAProxy runs, or is about to run, is not known; the candidate's files may be in use.
+    """
+
+    generation: Generation
     step: str
     refusals: tuple[Refusal, ...]
+    unsure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What came of a reload. `serving`: the generation that answers, None: nobody does.
+
+    `complaints` of HAProxy about the one it refused; `reason`: why it is not `certain` what happened, else empty.
+    """
+
+    serving: Generation | None
+    complaints: tuple[Alert, ...] = ()
+    reason: str = ""
 
 
 class Reloading:
@@ -65,63 +97,97 @@ class Reloading:
         self._writer = RecordWriter()
 
     def write(self, generation: Generation, target: Target) -> None:
-        """Make the files of `generation` say `target`. Blocking."""
+        """Make the files of `generation` say `target`. Blocking. Raises OSError: they say something between, then."""
         files = files_of(target.artifacts, target.pem, self._config_files, self._writer)
         gone = [name for name in self._generations.names(generation) if name not in files and name != REVISION_FILE]
         self._generations.update(generation, files, gone)
 
     async def install(self, supervisor: Supervisor, target: Target, before: Generation | None) -> Generation | Refused:
-        """Start `target` as a new generation. Where that fails the generation before is the current one again."""
+        """Start `target` as a new generation. Where that fails the generation before is the current one again.
+
+        Raises OSError when something could not be written: nothing has changed then.
+        """
+        candidate = await asyncio.to_thread(self._create, target, before)
+        try:
+            refused = await self._start(supervisor, candidate, target)
+        except OSError:
+            await asyncio.to_thread(self._drop_unused, candidate)
+            raise
+        return candidate if refused is None else refused
+
+    async def switch(self, process: HaproxyProcess, wanted: Generation, back: Generation | None) -> Switched:
+        """Turn the link to `wanted` and reload. The link ends on what answers; on `back` where nobody does.
+
+        Raises OSError before the reload if the link cannot be turned.
+        """
+        await asyncio.to_thread(self._turn, wanted, back)
+        try:
+            result = await process.reload(token(wanted.number))
+            if result.success:
+                return Switched(wanted)
+            said, alerts = "; ".join(map(str, result.alerts)), result.alerts
+            found = Switched(back, alerts) if result.certain else None
+        except RuntimeUnavailable as error:
+            said, found = str(error), None
+        if found is None:
+            answer = await process.revision()
+            serving = None if answer is None else self._generations.find(answer)
+            if serving == wanted:
+                return Switched(wanted)
+            found = Switched(serving, (), said or "HAProxy did not say what came of the reload")
+        if back is not None:
+            try:
+                await asyncio.to_thread(self._generations.activate, back)
+            except OSError as error:
+                return Switched(found.serving, (), f"{said}; the link could not be turned back: {error}")
+        return found
+
+    def _create(self, target: Target, before: Generation | None) -> Generation:
         number = self._generations.reserve()
         files = files_of(target.artifacts, target.pem, self._config_files, self._writer) | revision_file(number)
-        candidate = await asyncio.to_thread(self._generations.create, number, files, before)
-        refused = await self._start(supervisor, candidate, target)
-        if refused is None:
-            return candidate
-        if self._generations.current() != candidate:
-            await asyncio.to_thread(self._generations.discard, candidate)
-        return refused
+        return self._generations.create(number, files, before)
 
-    async def go_back(self, supervisor: Supervisor, before: Generation) -> str:
-        """Reload into a generation that was live before. Returns why that failed, "" if it did not."""
-        self._generations.activate(before)
-        if supervisor.process is None:
-            return "HAProxy is not running"
+    def _turn(self, wanted: Generation, back: Generation | None) -> None:
         try:
-            result = await supervisor.process.reload(token(before.number))
-        except RuntimeUnavailable as error:
-            return str(error)
-        return "" if result.success else "; ".join(map(str, result.alerts))
+            self._generations.activate(wanted)
+        except OSError:
+            if back is not None and self._generations.current() == wanted:
+                self._generations.activate(back)
+            raise
+
+    def _drop_unused(self, candidate: Generation) -> None:
+        """Tidying after an error that is told already."""
+        if self._generations.current() != candidate:
+            with contextlib.suppress(OSError):
+                self._generations.discard(candidate)
 
     async def _start(self, supervisor: Supervisor, candidate: Generation, target: Target) -> Refused | None:
         process = supervisor.process
         if process is None:
             reason = await supervisor.start(candidate)
             complaint = Alert(Severity.ALERT, reason or "")
-            return None if reason is None else Refused(candidate.name, "start", target.blame((complaint,)))
+            return None if reason is None else Refused(candidate, "start", target.blame((complaint,)))
         verdict = await process.check(candidate.path)
         if not verdict.ok:
-            return Refused(candidate.name, "check", target.blame(verdict.alerts))
+            return Refused(candidate, "check", target.blame(verdict.alerts))
         return await self._reload(supervisor, process, candidate, target)
 
     async def _reload(
         self, supervisor: Supervisor, process: HaproxyProcess, candidate: Generation, target: Target
     ) -> Refused | None:
-        """The health of servers is saved at the last moment, the link is turned, and turned back if need be."""
+        """The health of servers is saved at the last moment, then the link is turned."""
         try:
             past = await server_state.save(self._api)
         except (RuntimeUnavailable, CommandFailed):
             past = supervisor.recent_past()
-        supervisor.write_states(server_states(past, target.artifacts))
-        before = self._generations.current()
-        self._generations.activate(candidate)
-        complaints: tuple[Refusal, ...] = ()
-        try:
-            result = await process.reload(token(candidate.number))
-            if not result.success:
-                complaints = target.blame(result.alerts)
-        except RuntimeUnavailable as error:
-            complaints = (Refusal(None, str(error)),)
-        if complaints and before is not None:
-            self._generations.activate(before)
-        return Refused(candidate.name, "reload", complaints) if complaints else None
+        await asyncio.to_thread(lambda: supervisor.write_states(server_states(past, target.artifacts)))
+        switched = await self.switch(process, candidate, self._generations.current())
+        if switched.serving == candidate:
+            return None
+        if not switched.reason:
+            return Refused(candidate, "reload", target.blame(switched.complaints))
+        if process.pid is None:
+            died = Refusal(None, f"HAProxy died during the reload: {switched.reason}")
+            return Refused(candidate, "unavailable", (died,))
+        unknown = Refusal(None, f"what came of the reload is not known: {switched.reason}")
+        return Refused(candidate, "unavailable", (unknown,), unsure=True)

@@ -5,18 +5,20 @@ between can be the last one of this haloy's life; `open` takes up from wherever 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from haloy.clock import Clock
 from haloy.model.listener import Bind
-from haloy.proxies.base import Applied, Failed, Outcome, Refusal, ReloadCause, ReloadReason
+from haloy.proxies.base import Applied, Failed, Outcome, Postponed, Refusal, ReloadCause, ReloadReason
 from haloy.proxies.haproxy.apply.apply import StepFailed, read_back, source_of, take
 from haloy.proxies.haproxy.apply.candidate import ConfigFiles
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
+from haloy.proxies.haproxy.apply.leftovers import Leftovers
 from haloy.proxies.haproxy.apply.record import RecordError, read_record
 from haloy.proxies.haproxy.apply.reload_log import ReloadLog, record_of
-from haloy.proxies.haproxy.apply.reloading import Refused, Reloading, Target
+from haloy.proxies.haproxy.apply.reloading import Refused, Reloading, Target, recorded
 from haloy.proxies.haproxy.events import Event, Noted, Reloaded
 from haloy.proxies.haproxy.plan.plan import plan
 from haloy.proxies.haproxy.plan.running import Running, ServerKey, after, command_limit
@@ -31,6 +33,8 @@ from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.runtime.live import assemble, read_live
 from haloy.proxies.haproxy.runtime.removals import Removals
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
+
+_log = logging.getLogger(__name__)
 
 
 class Transactions:
@@ -55,7 +59,6 @@ class Transactions:
         self._reload_log = reload_log
         self._config_files = config_files
         self._clock = clock
-        self._sleep = sleep
         self._notify = notify
         self._min_reload_interval = min_reload_interval
         self._reloading = Reloading(api, generations, config_files)
@@ -64,22 +67,25 @@ class Transactions:
         self._generation: Generation | None = None
         self._running: Running | None = None
         self._known: Target | None = None
+        self._doubtful: Generation | None = None
+        """Its files may not say what is meant: writing them failed half-way, or what they say was not brought about."""
+        self._leftovers = Leftovers(generations)
         self._last_reload: float | None = None
 
     @property
     def revision(self) -> str:
         """What is live, "" when nothing is."""
-        return "" if self._known is None or self._running is None else self._known.artifacts.revision
+        return "" if self._known is None or self.running is None else self._known.artifacts.revision
 
     @property
     def running(self) -> Running | None:
-        """What runs, as far as is known; None before the start and after a death."""
-        return self._running
+        """What runs, as far as is known; None before the start, while HAProxy is dead, and where it does not answer."""
+        return self._running if self._alive else None
 
     async def open(self, supervisor: Supervisor, zero: Target, binds: Sequence[Bind]) -> None:
         """Bring HAProxy up: the orphan of an earlier haloy, else the last known good, else `zero`.
 
-        Raises StartFailed when not even `zero` starts (a port that is taken).
+        Raises StartFailed when not even `zero` starts (a port that is taken, a full disk).
         """
         self._supervisor = supervisor
         async with self.lock:
@@ -94,34 +100,26 @@ class Transactions:
             if generation is not None:
                 await self.came_up(generation)
                 return
-            refused = await self._install(zero, (ReloadReason(ReloadCause.START, None, "nothing was applied before"),))
+            reason = ReloadReason(ReloadCause.START, None, "nothing was applied before")
+            try:
+                refused = await self._install(zero, (reason,))
+            except OSError as error:
+                raise StartFailed(f"the state folder cannot be written: {error}", ()) from error
             if refused is not None:
                 messages = tuple(Alert(Severity.ALERT, refusal.message) for refusal in refused.refusals)
                 raise StartFailed("HAProxy does not start, not even on an empty configuration", messages)
 
     async def change(self, target: Target) -> Outcome:
-        """Make `target` live. A reload that comes too soon after the one before waits, and everything with it."""
+        """Make `target` live. Where that takes a reload and it is too soon for one, only what needs none: Postponed.
+
+        A state folder that cannot be written is a failure of step `write`: what is live stays, and so does its folder.
+        """
         began, sent = self._clock.monotonic(), self._api.sent
-        forced: tuple[ReloadReason, ...] = ()
-        while True:
-            async with self.lock:
-                made = self._plan(target)
-                if made.reload is None and not forced:
-                    failure = await self._at_run_time(target, made)
-                    if failure is None:
-                        return self._applied(target, sent, began)
-                    source = source_of(failure, target.artifacts)
-                    forced = (ReloadReason(ReloadCause.RUNTIME_FAILED, source, str(failure)),)
-                pause = self._too_soon()
-                if pause <= 0:
-                    reasons = forced or (made.reload.reasons if made.reload is not None else ())
-                    refused = await self._install(target, reasons)
-                    if refused is None:
-                        return self._applied(target, sent, began, reasons)
-                    if forced:
-                        await self._roll_back()
-                    return self._failed(refused, began)
-            await self._sleep(pause)
+        async with self.lock:
+            try:
+                return await self._change(target, began, sent)
+            except OSError as error:
+                return self._unwritable(error, began)
 
     async def reload(self, reason: ReloadReason) -> Outcome:
         """Reload what is live, as it is."""
@@ -129,14 +127,14 @@ class Transactions:
         async with self.lock:
             if self._known is None:
                 return Failed("", "reload", (Refusal(None, "nothing is live"),))
-            refused = await self._install(self._known, (reason,))
-            if refused is not None:
-                return self._failed(refused, began)
-            return self._applied(self._known, sent, began, (reason,))
+            try:
+                return await self._reload(self._known, (reason,), began, sent)
+            except OSError as error:
+                return self._unwritable(error, began)
 
     async def came_up(self, generation: Generation) -> None:
         """A process has started on `generation`: learn what it does. Call with the lock held."""
-        self._accept(generation, self._recorded(generation))
+        self._accept(generation, await asyncio.to_thread(self._recorded, generation))
         await self._learn()
 
     async def close(self, drain: float) -> None:
@@ -149,10 +147,15 @@ class Transactions:
     def repair(self, generation: Generation) -> None:
         """Let the files of `generation` say what its record says: a crash may have come between the two.
 
-        PEM is left as it lies there, since nothing else holds it. Raises RecordError.
+        PEM is left as it lies there, since nothing else holds it. What cannot be written stays as it is, which HAProxy
+        may well accept. Blocking. Raises RecordError.
         """
-        artifacts = read_record(generation)
-        self._generations.update(generation, self._config_files(artifacts))
+        try:
+            artifacts = read_record(generation)
+            self._generations.update(generation, self._config_files(artifacts))
+        except OSError as error:
+            self._doubtful = generation
+            _log.warning("the files of generation %s could not be put right: %s", generation.name, error)
 
     async def _take_up(self, generation: Generation) -> None:
         """Finish or undo what a killed haloy left half done in a process that kept running."""
@@ -165,15 +168,21 @@ class Transactions:
         await self.came_up(generation)
         if self._known is None:
             return
-        made = self._plan(self._known)
+        try:
+            await self._finish(self._known)
+        except OSError as error:
+            self._notify(Noted(f"what an earlier haloy left half done could not be finished: {error}"))
+
+    async def _finish(self, known: Target) -> None:
+        made = self._plan(known)
         if made.reload is None:
-            failure = await self._at_run_time(self._known, made)
+            failure = await self._at_run_time(known, made)
             if failure is None:
                 return
             reasons: tuple[ReloadReason, ...] = (ReloadReason(ReloadCause.RECOVERY, None, str(failure)),)
         else:
             reasons = tuple(ReloadReason(ReloadCause.RECOVERY, one.source, one.detail) for one in made.reload.reasons)
-        await self._install(self._known, reasons)
+        await self._install(known, reasons)
 
     def _plan(self, target: Target) -> Plan:
         if self._supervisor is None or self._supervisor.process is None:
@@ -188,12 +197,65 @@ class Transactions:
             return 0.0
         return self._last_reload + self._min_reload_interval - self._clock.monotonic()
 
-    async def _at_run_time(self, target: Target, made: Plan) -> StepFailed | None:
-        """Files, then commands, then reading back. On failure the files say `target`, the process something between."""
-        running, generation = self._running, self._generation
-        if running is None or generation is None or not made.steps:
+    async def _change(self, target: Target, began: float, sent: int) -> Outcome:
+        await self._put_link_right()
+        made = self._plan(target)
+        if made.reload is None:
+            failure = await self._at_run_time(target, made)
+            if failure is None:
+                return self._applied(target, sent, began)
+            source = source_of(failure, target.artifacts)
+            reasons: tuple[ReloadReason, ...] = (ReloadReason(ReloadCause.RUNTIME_FAILED, source, str(failure)),)
+        else:
+            failure, reasons = None, made.reload.reasons
+        pause = self._too_soon()
+        if pause > 0 and self._alive:
+            if failure is None:
+                failure = await self._meanwhile(target)
+            if failure is not None:
+                await self._roll_back()
+            return Postponed(self.revision, pause, reasons, self._api.sent - sent)
+        outcome = await self._reload(target, reasons, began, sent)
+        if failure is not None and isinstance(outcome, Failed):
+            await self._roll_back()
+        return outcome
+
+    async def _reload(self, target: Target, reasons: tuple[ReloadReason, ...], began: float, sent: int) -> Outcome:
+        """A reload, or a start where nothing runs, which is not counted as one."""
+        started = not self._alive
+        refused = await self._install(target, reasons)
+        if refused is not None:
+            return Failed(self.revision, refused.step, refused.refusals, self._clock.monotonic() - began)
+        return self._applied(target, sent, began, () if started else reasons)
+
+    async def _meanwhile(self, target: Target) -> StepFailed | None:
+        """Make live what of `target` needs no reload."""
+        running, known = self._running, self._known
+        if running is None or known is None:
             return None
-        await asyncio.to_thread(self._reloading.write, generation, target)
+        parts = known.with_parts_of(target, running, self._api.limit)
+        made = self._plan(parts)
+        return await self._at_run_time(parts, made) if made.reload is None and made.runtime else None
+
+    @property
+    def _alive(self) -> bool:
+        return self._supervisor is not None and self._supervisor.process is not None
+
+    async def _put_link_right(self) -> None:
+        """A link that could not be turned, once, is turned now. Raises OSError."""
+        generation = self._generation
+        if generation is not None and self.running is not None and self._generations.current() != generation:
+            await asyncio.to_thread(self._generations.activate, generation)
+
+    async def _at_run_time(self, target: Target, made: Plan) -> StepFailed | None:
+        """Files, then commands, then reading back. On failure the files say `target`, the process something between.
+
+        Raises OSError when the files cannot be written; the process has been told nothing then.
+        """
+        running, generation = self._running, self._generation
+        if running is None or generation is None or not (made.steps or generation == self._doubtful):
+            return None
+        await self._write(generation, target)
         steps = made.runtime
         for step in steps:
             if isinstance(step, RestoreServer):
@@ -221,17 +283,37 @@ class Transactions:
             self._accept(result, target)
             failure = await self._confirm(target)
             if failure is not None:
-                refused = Refused(result.name, "read back", (Refusal(None, str(failure)),))
-                await self._go_back(before, former)
+                step = "read back" if self._alive else "unavailable"
+                refused = Refused(result, step, (Refusal(None, str(failure)),))
+                await self._go_back(before, former, result)
+        elif result.unsure:
+            self._running = None
+        if refused is not None:
+            self._leftovers.add(refused.generation)
         seconds = self._clock.monotonic() - began
         if reload:
-            self._last_reload = self._clock.monotonic()
-            name = result.generation if isinstance(result, Refused) else result.name
+            if refused is None or refused.step != "check":
+                self._last_reload = self._clock.monotonic()
+            name = result.generation.name if isinstance(result, Refused) else result.name
             event = Reloaded(name, reasons, seconds, () if refused is None else refused.refusals)
-            self._reload_log.append(record_of(event, self._clock.now()))
+            await self._remember(event)
             self._notify(event)
-        await asyncio.to_thread(self._generations.prune)
+        if self._generation is not None and (refused is None or not (refused.unsure or self._running is None)):
+            note = await asyncio.to_thread(self._leftovers.clear, self._generation)
+            if note:
+                self._notify(Noted(note))
         return refused
+
+    async def _write(self, generation: Generation, target: Target) -> None:
+        self._doubtful = generation
+        await asyncio.to_thread(self._reloading.write, generation, target)
+        self._doubtful = None
+
+    async def _remember(self, event: Reloaded) -> None:
+        try:
+            await asyncio.to_thread(self._reload_log.append, record_of(event, self._clock.now()))
+        except OSError as error:
+            self._notify(Noted(f"the log of reloads could not be written: {error}"))
 
     def _accept(self, generation: Generation, target: Target | None) -> None:
         """`target` (None: nobody knows what) is what the process has loaded, from `generation`."""
@@ -258,16 +340,31 @@ class Transactions:
                 return error
         return None
 
-    async def _go_back(self, before: Generation | None, former: Target | None) -> None:
-        """To the generation before, after a reload that does not do what it should."""
+    async def _go_back(self, before: Generation | None, former: Target | None, refused: Generation) -> None:
+        """To the generation before, after a reload that does not do what it should.
+
+        What answers in the end is what counts as running, and what the link names; nothing does if nobody answers.
+        """
         if before is None or former is None or self._supervisor is None:
             return
-        reason = await self._reloading.go_back(self._supervisor, before)
-        if reason:
-            self._notify(Noted(f"going back to generation {before.name} failed: {reason}"))
+        process = self._supervisor.process
+        try:
+            if process is None:
+                await asyncio.to_thread(self._generations.activate, before)
+                self._accept(before, former)
+                return
+            switched = await self._reloading.switch(process, before, refused)
+        except OSError as error:
+            self._notify(Noted(f"going back to generation {before.name} failed: {error}"))
             return
-        self._accept(before, former)
-        await self._learn()
+        if switched.serving == before:
+            self._accept(before, former)
+            await self._learn()
+            return
+        said = switched.reason or "; ".join(map(str, switched.complaints))
+        self._notify(Noted(f"going back to generation {before.name} failed: {said}"))
+        if switched.reason:
+            self._running = None
 
     async def _learn(self) -> None:
         """Read everything back into `_running`; None if HAProxy does not answer or nobody knows what it was told."""
@@ -285,7 +382,10 @@ class Transactions:
         """Back to what was last known to be right, after a transaction that neither worked at run time nor by a reload."""
         if self._known is None or self._generation is None:
             return
-        await asyncio.to_thread(self._reloading.write, self._generation, self._known)
+        try:
+            await self._write(self._generation, self._known)
+        except OSError as error:
+            self._notify(Noted(f"the files of what is live could not be restored: {error}"))
         await self._learn()
         if self._running is None:
             return
@@ -301,20 +401,19 @@ class Transactions:
             self._removals.begin(key)
 
     def _recorded(self, generation: Generation) -> Target | None:
-        """What `generation` says on disk; None if its record is damaged."""
+        """None if the record is damaged."""
         try:
-            artifacts = read_record(generation)
-        except RecordError as error:
-            self._notify(Noted(str(error)))
+            return recorded(generation)
+        except (RecordError, OSError) as error:
+            _log.warning("%s", error)
             return None
-        materials = {digest: generation.read(path) or b"" for path, digest in artifacts.pem_files.items()}
-        return Target(artifacts, materials, lambda alerts: tuple(Refusal(None, str(alert)) for alert in alerts))
 
     def _applied(self, target: Target, sent: int, began: float, reasons: tuple[ReloadReason, ...] = ()) -> Applied:
         return Applied(target.artifacts.revision, self._api.sent - sent, reasons, self._clock.monotonic() - began)
 
-    def _failed(self, refused: Refused, began: float) -> Failed:
-        return Failed(self.revision, refused.step, refused.refusals, self._clock.monotonic() - began)
+    def _unwritable(self, error: OSError, began: float) -> Failed:
+        refusal = Refusal(None, f"the state folder cannot be written: {error}")
+        return Failed(self.revision, "write", (refusal,), self._clock.monotonic() - began)
 
     def _gone(self, key: ServerKey) -> None:
         if self._running is not None:

@@ -52,6 +52,16 @@ def secret_of(path: str) -> ObjectRef | None:
     return None if match is None else ObjectRef("Secret", match[1], match[2])
 
 
+def same_code(old: Section, section: Section) -> bool:
+    """Whether HAProxy does the same for both, servers aside."""
+    return old.dynamic == section.dynamic and (old.text == section.text or _code(old.text) == _code(section.text))
+
+
+def fixed(server: Server) -> tuple[str, int, int, tuple[str, ...]]:
+    """What no run-time command changes on a server that exists."""
+    return server.address, server.port, server.id, server.options
+
+
 def _appeared(section: Section) -> ReloadReason:
     if _is_cluster(section):
         return ReloadReason(ReloadCause.BACKEND_ADDED, section.source, "the backend is new")
@@ -73,23 +83,18 @@ def _changed(old: Section, section: Section, running: Running) -> Iterator[Reloa
         before = {server.name: server for server in old.servers}
         for server in section.servers:
             present = before.get(server.name) or running.leaving.get((section.name, server.name))
-            if present is not None and _fixed(present) != _fixed(server):
+            if present is not None and fixed(present) != fixed(server):
                 yield ReloadReason(ReloadCause.SERVER_CHANGED, section.source, _server_difference(present, server))
 
 
 def _static_servers(old: Section, section: Section) -> Iterator[ReloadReason]:
     """A section whose servers are fixed (a static hash): only the drain state can be told at run time."""
-    before = {server.name: (_fixed(server), server.weight) for server in old.servers}
-    after = {server.name: (_fixed(server), server.weight) for server in section.servers}
+    before = {server.name: (fixed(server), server.weight) for server in old.servers}
+    after = {server.name: (fixed(server), server.weight) for server in section.servers}
     if before != after:
         names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         detail = f"the servers of {section.name} cannot be changed at run time: {', '.join(names)}"
         yield ReloadReason(ReloadCause.SERVER_CHANGED, section.source, detail)
-
-
-def _fixed(server: Server) -> tuple[str, int, int, tuple[str, ...]]:
-    """What no run-time command changes on a server that exists."""
-    return server.address, server.port, server.id, server.options
 
 
 def _server_difference(present: Server, server: Server) -> str:

@@ -16,8 +16,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from haloy.proxies.haproxy.process.alerts import Alert, CheckResult, Severity, parse_alerts, worth_telling
+from haloy.proxies.haproxy.process.kept_log import KeptLog
 from haloy.proxies.haproxy.process.messages import Messages
 from haloy.proxies.haproxy.process.orphan import unfit
+from haloy.proxies.haproxy.process.retelling import cannot_be_opened
 from haloy.proxies.haproxy.process.run_files import (
     RunDirectoryBusy,
     RunDirectoryError,
@@ -54,6 +56,7 @@ REVISION_VARIABLE = "proc.haloy_revision"
 """The configuration says `set-var proc.haloy_revision str(...)` in `global`: the proof of which one a worker runs."""
 
 _POLL = 0.02
+_DYING = 0.3
 
 
 class Adoption(StrEnum):
@@ -68,7 +71,8 @@ class StartFailed(Exception):
     """HAProxy did not come up. `alerts` are its own words."""
 
     def __init__(self, reason: str, alerts: tuple[Alert, ...]) -> None:
-        super().__init__("; ".join([reason, *map(str, alerts)]))
+        closed = next(filter(None, map(cannot_be_opened, alerts)), None)
+        super().__init__(closed if closed is not None else "; ".join([reason, *map(str, alerts)]))
         self.reason = reason
         self.alerts = alerts
 
@@ -85,11 +89,15 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class ReloadResult:
-    """Whether the new worker took over; if not, the old one (`worker_pid`, 0: unknown) serves on."""
+    """Whether the new worker took over; if not, the old one (`worker_pid`, 0: unknown) serves on.
+
+    `certain`: HAProxy itself said so. Else it said that the new one had taken over, which then did not answer.
+    """
 
     success: bool
     alerts: tuple[Alert, ...]
     worker_pid: int
+    certain: bool = True
 
 
 class HaproxyProcess:
@@ -111,6 +119,7 @@ class HaproxyProcess:
         self._lock: int | None = None
         self._messages: Messages | None = None
         self._process: Supervised | None = None
+        self._kept_log: KeptLog | None = None
         self._stopping = False
 
     @property
@@ -154,7 +163,8 @@ class HaproxyProcess:
         messages.drain()
         messages.recent.clear()
         self._process = Supervised.launch(self.arguments, self.files.directory, log, messages.write_end)
-        write_pid_file(self.files.pid_file, self._process.pid)
+        self._kept_log = KeptLog.of(log)
+        self._remember_pid(self._process.pid)
         try:
             worker = await self._confirmed(revision, timeout)
         except RuntimeUnavailable as error:
@@ -186,7 +196,8 @@ class HaproxyProcess:
                 self._process = Supervised(pid, None)
             except ProcessLookupError:
                 return Adoption.NONE
-            write_pid_file(self.files.pid_file, pid)
+            self._remember_pid(pid)
+            self._keep_log_of(pid)
             return Adoption.ADOPTED
         messages.drain()
         self._tell(Alert(Severity.WARNING, f"the HAProxy left behind (pid {pid}) is replaced: {reason}", pid=pid))
@@ -207,7 +218,28 @@ class HaproxyProcess:
         try:
             return ReloadResult(True, alerts, await self._confirmed(revision, timeout, former=before))
         except RuntimeUnavailable as error:
-            return ReloadResult(False, (*alerts, Alert(Severity.ALERT, str(error))), await self._worker_pid())
+            said = (*alerts, Alert(Severity.ALERT, str(error)))
+            return ReloadResult(False, said, await self._worker_pid(), certain=False)
+
+    async def revision(self, *, timeout: float = 5.0) -> str | None:
+        """What the worker that serves says it has loaded; None: HAProxy is dead, or nobody answers within `timeout`.
+
+        The master is not asked: it may be what hangs. If it is dying, it has a moment to: its worker outlives it a little.
+        """
+        process = self._process
+        if process is not None:
+            await process.exited_within(_DYING)
+        try:
+            async with asyncio.timeout(timeout):
+                while process is not None and process.alive:
+                    await self.runtime.disconnect()  # a kept connection is the former worker's
+                    try:
+                        return parse_variable(await self.runtime.call("get", "var", REVISION_VARIABLE))
+                    except (CommandFailed, RuntimeUnavailable, ValueError):
+                        await asyncio.wait([process.exited], timeout=_POLL)
+        except TimeoutError:
+            return None
+        return None
 
     async def wait(self) -> Death:
         """Until the master is gone, for whatever reason, and its workers with it."""
@@ -278,6 +310,13 @@ class HaproxyProcess:
         except PermissionError as error:
             raise RunDirectoryError(f"the HAProxy left behind (pid {pid}) belongs to another user; stop it") from error
 
+    def _keep_log_of(self, pid: int) -> None:
+        try:
+            self._kept_log = KeptLog.of_process(pid)
+        except OSError as error:
+            text = f"the access log of the HAProxy left behind is not to be truncated while it runs ({error.strerror})"
+            self._tell(Alert(Severity.WARNING, text, pid=pid))
+
     def _reason(self, pid: int, status: int | None) -> str:
         """In words: who ended, and how."""
         for message in reversed(self._messages.recent if self._messages is not None else ()):
@@ -288,6 +327,13 @@ class HaproxyProcess:
 
     def _said(self) -> tuple[Alert, ...]:
         return worth_telling(self._messages.recent) if self._messages is not None else ()
+
+    def _remember_pid(self, pid: int) -> None:
+        """Without the file an orphan is still found by its socket: a full disk is no reason to go without HAProxy."""
+        try:
+            write_pid_file(self.files.pid_file, pid)
+        except OSError as error:
+            self._tell(Alert(Severity.WARNING, f"{self.files.pid_file} cannot be written: {error}", pid=pid))
 
     def _running(self) -> Supervised:
         if self._process is None:
@@ -310,7 +356,12 @@ class HaproxyProcess:
         if self._messages is not None:
             self._messages.close()
             self._messages = None
+        if self._kept_log is not None:
+            self._kept_log.close()
+            self._kept_log = None
         if self._lock is not None:
+            if self._process is not None and not self._process.alive:
+                self.files.clear()
             self.files.pid_file.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None

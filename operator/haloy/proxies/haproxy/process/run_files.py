@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from haloy.proxies.haproxy.process.kept_log import append_from_end, is_file
+
 _SOCKET_PATH_LIMIT = 107
 """sun_path holds 108 bytes with the final NUL (unix(7))."""
 _LONGEST_NAME = len("/worker.sock.123456789.tmp")
@@ -41,6 +43,11 @@ class RunFiles:
         return self.directory / "worker.sock"
 
     @property
+    def peers_socket(self) -> Path:
+        """Where a worker hands its tables to the next one."""
+        return self.directory / "peers.sock"
+
+    @property
     def pid_file(self) -> Path:
         return self.directory / "master.pid"
 
@@ -51,6 +58,15 @@ class RunFiles:
     @property
     def messages(self) -> Path:
         return self.directory / "stderr.fifo"
+
+    def clear(self) -> None:
+        """Remove what an HAProxy that has ended leaves here, while the lock is held. The lock itself stays: whoever
+        opened it before it was removed would hold a lock that nobody else sees."""
+        for path in (self.master_socket, self.worker_socket, self.peers_socket):
+            for left in (path, *path.parent.glob(f"{path.name}.*.tmp"), *path.parent.glob(f"{path.name}.*.bak")):
+                left.unlink(missing_ok=True)
+        self.messages.unlink(missing_ok=True)
+        self.pid_file.unlink(missing_ok=True)
 
 
 def run_dir(state: Path) -> Path:
@@ -83,16 +99,21 @@ def open_log_target(target: Literal["stdout"] | Path | None) -> int:
     """A descriptor for HAProxy's standard output, where `log stdout` writes. The caller closes it.
 
     HAProxy makes it non-blocking, which is a property of the open file description: so standard output is opened
-    anew, or haloy's own prints would begin to fail with EAGAIN. A regular file is shared instead, because a second
-    description has a position of its own and the two would write over each other (non-blocking means nothing there). A
-    socket cannot be opened anew and is shared too. A file of its own is appended to, so a log rotation may truncate it. None: nowhere.
+    anew, or haloy's own prints would begin to fail with EAGAIN. A regular file is shared instead (non-blocking means
+    nothing there). A socket cannot be opened anew and is shared too. Every regular file is appended to, from its end
+    on, so that nobody writes over another's lines and a log rotation may truncate it (see `kept_log`). None: nowhere.
     """
     if target is None:
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     if target != "stdout":
-        return os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    mode = os.fstat(1).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISSOCK(mode):
+        own = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if is_file(own):
+            append_from_end(own)
+        return own
+    if is_file(1):
+        append_from_end(1)
+        return os.dup(1)
+    if stat.S_ISSOCK(os.fstat(1).st_mode):
         return os.dup(1)
     try:
         return os.open("/proc/self/fd/1", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -158,4 +179,6 @@ def read_pid_file(path: Path) -> int | None:
 
 
 def _fits(directory: Path) -> bool:
-    return len(os.fsencode(directory)) + _LONGEST_NAME <= _SOCKET_PATH_LIMIT
+    """Short enough, and without characters that HAProxy expands or splits in an address (`$`, `,`, `@`, blanks)."""
+    short = len(os.fsencode(directory)) + _LONGEST_NAME <= _SOCKET_PATH_LIMIT
+    return short and re.fullmatch(r"[\w./+-]+", str(directory), re.ASCII) is not None

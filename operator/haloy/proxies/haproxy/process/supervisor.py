@@ -11,6 +11,7 @@ from haloy.clock import Clock
 from haloy.proxies.haproxy.apply.candidate import server_states, token_of
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.record import RecordError, read_record
+from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.events import Died, Event, Noted, Started, Unusable
 from haloy.proxies.haproxy.process.process import (
     REVISION_VARIABLE,
@@ -115,9 +116,10 @@ class Supervisor:
             self._notify(Noted(f"the HAProxy left running is replaced: its generation {found} is not on disk"))
             await process.stop(0)
             return None
-        self._repair(generation)
-        if self._generations.current() != generation:
-            self._generations.activate(generation)
+        try:
+            await asyncio.to_thread(self._take_as_current, generation)
+        except (OSError, RecordError) as error:
+            self._notify(Noted(f"generation {generation.name} runs, but its files could not be put right: {error}"))
         self._run(process, generation, adopted=True)
         return generation
 
@@ -135,11 +137,7 @@ class Supervisor:
 
     async def start(self, generation: Generation) -> str | None:
         """Check and start `generation`, and make it the current one. Returns why that was not possible, None: it runs."""
-        try:
-            self._repair(generation)
-            artifacts = read_record(generation)
-        except RecordError:
-            artifacts = None
+        artifacts = await asyncio.to_thread(self._repaired, generation)
         token = token_of(generation)
         if token is None:
             return "the file that says its revision is damaged"
@@ -151,20 +149,45 @@ class Supervisor:
         verdict = await process.check(generation.path)
         if not verdict.ok:
             return "; ".join(map(str, verdict.alerts)) or "haproxy -c refuses it"
-        self.write_states(server_states(self.recent_past(), artifacts))
         before = self._generations.current()
-        self._generations.activate(generation)
+        try:
+            await self._write_or_remove_states(server_states(self.recent_past(), artifacts))
+            if before != generation:
+                await asyncio.to_thread(self._generations.activate, generation)
+        except OSError as error:
+            return f"the state folder cannot be written: {error}"
         log = open_log_target(self._log)
         try:
             await process.start(token, log, timeout=_START_TIMEOUT)
         except StartFailed as error:
-            if before is not None:
-                self._generations.activate(before)
+            if before is not None and before != generation:
+                await asyncio.to_thread(self._generations.activate, before)
             return str(error)
         finally:
             os.close(log)
         self._run(process, generation, adopted=False)
         return None
+
+    def _take_as_current(self, generation: Generation) -> None:
+        if self._generations.current() != generation:
+            self._generations.activate(generation)
+        self._repair(generation)
+
+    def _repaired(self, generation: Generation) -> Artifacts | None:
+        """What `generation` is meant to be, its files put right; None if its record is damaged."""
+        try:
+            self._repair(generation)
+            return read_record(generation)
+        except (RecordError, OSError):
+            return None
+
+    async def _write_or_remove_states(self, text: str) -> None:
+        """Without a past every server starts afresh; with one from long ago it would start wrong."""
+        try:
+            await asyncio.to_thread(self.write_states, text)
+        except OSError as error:
+            self._state_file.unlink(missing_ok=True)
+            self._notify(Noted(f"servers start without their past: {error}"))
 
     def _made_for_here(self, generation: Generation) -> bool:
         """Whether its worker would answer where it is asked: a state directory may have been copied or moved."""
@@ -182,7 +205,7 @@ class Supervisor:
         return self.past.text
 
     def write_states(self, text: str) -> None:
-        """The server-state file that the next worker reads."""
+        """The server-state file that the next worker reads. Blocking. Raises OSError, and the file is as it was."""
         unfinished = self._state_file.with_suffix(".unfinished")
         unfinished.write_text(text)
         unfinished.chmod(0o600)
@@ -231,8 +254,7 @@ class Supervisor:
     async def _restart(self) -> None:
         try:
             generation = await self.boot()
+            if generation is not None:
+                await self._came_up(generation)
         except (OSError, RunDirectoryError) as error:
             self._notify(Noted(f"HAProxy could not be started again: {error}"))
-            return
-        if generation is not None:
-            await self._came_up(generation)

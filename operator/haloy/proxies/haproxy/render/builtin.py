@@ -42,7 +42,7 @@ def fixed_files() -> dict[str, bytes]:
     """Short plain bodies."""
     files = {_error_file(status): _page(status) for status in _ERRORS}
     files[_NOT_FOUND] = b"404 Not Found: no route for this host and path\n"
-    files[_MISSING] = b"500 Internal Server Error: the route's backend does not exist\n"
+    files[_MISSING] = b"500 Internal Server Error: the route has no backend that may answer\n"
     return files
 
 

@@ -24,18 +24,19 @@ _REQUEST = (
     ("route", '"%[var(txn.rule),field(1,:)]"'),
     ("rule", '"%[var(txn.rule),field(2,:)]"'),
     ("backend", f'"%[be_name,map_str({NAMES})]"'),
-    ("endpoint", '"%s"'),
+    ("endpoint", '"%[srv_name]"'),
     ("state", '"%ts"'),
 )
 
 _TLS = (("tls", '{"version":"%sslv","cipher":"%sslc","sni":"%[ssl_fc_sni,json(utf8s)]"}'),)
 
+# Of a connection without an error of its own (an unreadable request) HAProxy says "Success".
 _ERROR = (
     ("time", "%[date(0,ms)]"),
     ("client", '"%ci"'),
     ("status", "%ST"),
     ("state", '"%ts"'),
-    ("error", '"%[fc_err_str,json(utf8s)]"'),
+    ("error", '"%[fc_err_str,regsub(^Success$,-),json(utf8s)]"'),
 )
 
 _TLS_ERROR = (("tls", '{"error":"%[ssl_fc_err_str,json(utf8s)]","sni":"%[ssl_fc_sni,json(utf8s)]"}'),)

@@ -9,6 +9,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from cryptography import x509
 
 from haloy.proxies.haproxy.artifacts import CertificateLine
 from haloy.proxies.haproxy.plan.running import CA_FOLDER, CRT_LIST
@@ -18,21 +22,53 @@ from haloy.proxies.haproxy.runtime.runtime_api import CommandFailed, RuntimeApi
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
+_CHAIN = re.compile(r"^Chain (?:Subject|Issuer): (.*)$")
+_ATTRIBUTE = re.compile(r"/[A-Za-z0-9.-]+=")
+_LONGEST = 7000
+"""Bytes of an answer, or of the names in it, beyond which lines may be missing: HAProxy leaves out what does not fit into
+one buffer (16 kB)."""
 
-Fingerprints = tuple[str, ...]
-"""SHA-1, upper-case hex: of the leaf for a certificate, of every member (sorted) for a CA bundle."""
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What HAProxy shows of one PEM file.
+
+    `fingerprints`: SHA-1, upper-case hex: of the leaf for a certificate, of every member (sorted) for a CA bundle.
+    `chain`: subject and issuer of each certificate after the leaf (2.8 shows no fingerprint of them); None: they
+    cannot be compared.
+    """
+
+    fingerprints: tuple[str, ...]
+    chain: tuple[str, ...] | None = ()
+
+    def agrees(self, other: "Held") -> bool:
+        """Whether both say the same, as far as it can be compared; one without a certificate agrees with none."""
+        if not self.fingerprints or self.fingerprints != other.fingerprints:
+            return False
+        return self.chain is None or other.chain is None or self.chain == other.chain
 
 
-def fingerprints(path: str, pem: bytes) -> Fingerprints:
-    """What HAProxy shows for this content of `path`; () if there is no certificate to be found in it."""
+def expected(path: str, pem: bytes) -> Held:
+    """What HAProxy shows for this content of `path`. Pure."""
     try:
-        found = [
-            hashlib.sha1(base64.b64decode(b"".join(block.split())), usedforsecurity=False).hexdigest().upper()
-            for block in _BLOCK.findall(pem)
-        ]
+        ders = [base64.b64decode(b"".join(block.split())) for block in _BLOCK.findall(pem)]
     except binascii.Error:
-        return ()
-    return tuple(sorted(set(found))) if path.startswith(CA_FOLDER) else tuple(found[:1])
+        return Held(())
+    found = [hashlib.sha1(der, usedforsecurity=False).hexdigest().upper() for der in ders]
+    if path.startswith(CA_FOLDER):
+        return Held(tuple(sorted(set(found))))
+    return Held(tuple(found[:1]), _chain_of(ders))
+
+
+def held(path: str, answer: str) -> Held:
+    """The same from the answer to `show ssl cert` or `show ssl ca-file`. Pure."""
+    found = _FINGERPRINT.findall(answer)
+    if path.startswith(CA_FOLDER):
+        return Held(tuple(sorted(set(found))))
+    if len(answer.encode()) > _LONGEST:
+        return Held(tuple(found[:1]), None)
+    names = (match[1] for line in answer.split("\n") if (match := _CHAIN.match(line)) is not None)
+    return Held(tuple(found[:1]), tuple(map(_values, names)))
 
 
 async def load(api: RuntimeApi, path: str, pem: bytes, *, new: bool) -> None:
@@ -99,17 +135,14 @@ def match_lines(entries: Iterable[CrtListEntry], known: Iterable[CertificateLine
     return tuple(result)
 
 
-async def read(api: RuntimeApi, paths: Iterable[str] | None) -> dict[str, Fingerprints]:
+async def read(api: RuntimeApi, paths: Iterable[str] | None) -> dict[str, Held]:
     """What HAProxy holds of `paths`, None: of all files in `certs/` and `ca/`. A file it does not hold is left out."""
     listings = await api.run(["show ssl cert", "show ssl ca-file"])
-    held = {name for listing in listings for name in parse_certificate_names(listing).names}
-    ours = {name for name in held if name.startswith(("certs/", CA_FOLDER))}
+    names = {name for listing in listings for name in parse_certificate_names(listing).names}
+    ours = {name for name in names if name.startswith(("certs/", CA_FOLDER))}
     chosen = sorted(ours if paths is None else ours & set(paths))
     answers = await api.run([command("show", "ssl", _kind(path), path) for path in chosen])
-    return {
-        path: tuple(sorted(set(_FINGERPRINT.findall(answer)))) if path.startswith(CA_FOLDER) else _leaf(answer)
-        for path, answer in zip(chosen, answers, strict=True)
-    }
+    return {path: held(path, answer) for path, answer in zip(chosen, answers, strict=True)}
 
 
 async def abort_open(api: RuntimeApi) -> tuple[str, ...]:
@@ -122,17 +155,42 @@ async def abort_open(api: RuntimeApi) -> tuple[str, ...]:
 
 
 def digests(
-    held: Mapping[str, Fingerprints], pem: Mapping[str, bytes], known: Mapping[str, str], unknown: str
+    live: Mapping[str, Held], pem: Mapping[str, bytes], known: Mapping[str, str], unknown: str
 ) -> dict[str, str]:
-    """Material digests of what HAProxy holds: the one in `known` where the fingerprints are those of `pem`, else `unknown`."""
+    """Material digests of what HAProxy holds: the one in `known` where that is what `pem` says, else `unknown`."""
     return {
-        path: known[path] if path in known and found and fingerprints(path, pem.get(path, b"")) == found else unknown
-        for path, found in held.items()
+        path: known[path] if path in known and found.agrees(expected(path, pem.get(path, b""))) else unknown
+        for path, found in live.items()
     }
 
 
-def _leaf(answer: str) -> Fingerprints:
-    return tuple(_FINGERPRINT.findall(answer)[:1])
+def _chain_of(ders: list[bytes]) -> tuple[str, ...] | None:
+    """Names as HAProxy shows them. None if it cannot show them in a way that can be read: control characters (a new
+    line begins a line of its own), two bytes a character (the first NUL ends the line), too long."""
+    try:
+        certificates = [x509.load_der_x509_certificate(der) for der in ders]
+        names = list(chain.from_iterable((one.subject, one.issuer) for one in certificates))
+    except ValueError:
+        return None
+    if not all(map(_legible, names)):
+        return None
+    texts = ["".join(f"/x={attribute.value!s}" for attribute in name) for name in names]
+    if sum(len(text.encode()) for text in texts) > _LONGEST:
+        return None
+    return tuple(map(_values, texts[2:]))
+
+
+def _legible(name: x509.Name) -> bool:
+    encoded = name.public_bytes()
+    return all(
+        isinstance(attribute.value, str) and attribute.value.isprintable() and attribute.value.encode() in encoded
+        for attribute in name
+    )
+
+
+def _values(name: str) -> str:
+    """`/CN=a/O=b` without the names of its attributes, for which OpenSSL has words of its own."""
+    return _ATTRIBUTE.sub("/", name)
 
 
 def _kind(path: str) -> str:

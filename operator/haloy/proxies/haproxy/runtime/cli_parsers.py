@@ -108,15 +108,20 @@ def parse_stat(text: str) -> tuple[StatRow, ...]:
     """`show stat [<proxy> <type> <server>]`, in CSV (a third of the size of `json`, read by C code)."""
     lines = text.removeprefix("# ").splitlines()
     reader = csv.reader(lines)
-    columns = {name: index for index, name in enumerate(next(reader, [])) if name}
-    if "pxname" not in columns:
-        raise ValueError(f"not a `show stat`: {text[:100]!r}")
-    return tuple(StatRow(columns, tuple(row)) for row in reader if row)
+    try:
+        columns = {name: index for index, name in enumerate(next(reader, [])) if name}
+        if "pxname" not in columns:
+            raise ValueError(f"not a `show stat`: {text[:100]!r}")
+        return tuple(StatRow(columns, tuple(row)) for row in reader if row)
+    except csv.Error as error:
+        raise ValueError(f"not a `show stat` ({error}): {text[:100]!r}") from error
 
 
 def parse_map_entries(text: str) -> tuple[MapEntry, ...]:
     """`show map <name>`. Keys hold no blanks (`map_payload` sees to it), or key and value run together."""
-    entries = (line.split(" ", 2) for line in text.splitlines() if line)
+    entries = [line.split(" ", 2) for line in text.splitlines() if line]
+    if any(len(parts) < 2 for parts in entries):
+        raise ValueError(f"not a `show map`: {text[:100]!r}")
     return tuple(MapEntry(parts[0], parts[1], parts[2] if len(parts) > 2 else "") for parts in entries)
 
 

@@ -27,7 +27,7 @@ from haloy.proxies.haproxy.plan.steps import (
 )
 from haloy.proxies.haproxy.process.server_state import ServerState
 from haloy.proxies.haproxy.runtime import certificates, maps_runtime, servers_runtime
-from haloy.proxies.haproxy.runtime.certificates import Fingerprints
+from haloy.proxies.haproxy.runtime.certificates import Held
 from haloy.proxies.haproxy.runtime.cli_parsers import CrtListEntry
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 
@@ -71,7 +71,7 @@ class Live:
     scope: Scope
     maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     servers: tuple[ServerState, ...] = ()
-    pem: Mapping[str, Fingerprints] = field(default_factory=dict)
+    pem: Mapping[str, Held] = field(default_factory=dict)
     lines: tuple[CrtListEntry, ...] | None = None
 
 

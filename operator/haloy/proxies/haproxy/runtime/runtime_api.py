@@ -10,7 +10,7 @@ lives. Whoever reloads or stops HAProxy calls `disconnect`; `HaproxyProcess` doe
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ __all__ = [
     "literal",
     "map_commands",
     "map_payload",
+    "understood",
 ]
 
 _PROMPT = b"\n> "
@@ -53,6 +54,16 @@ _CHUNK_BYTES = 1 << 18
 
 class RuntimeUnavailable(Exception):
     """No answer: nothing listens, the connection broke, or the time-out passed. What was sent may have happened."""
+
+
+@contextlib.contextmanager
+def understood(what: str) -> Iterator[None]:
+    """For those who ask again soon anyway: an answer that refuses, or has a shape that no parser of haloy's reads, is no
+    answer. CommandFailed, ValueError and LookupError within become RuntimeUnavailable, with their words."""
+    try:
+        yield
+    except (CommandFailed, ValueError, LookupError) as error:
+        raise RuntimeUnavailable(f"{what} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
