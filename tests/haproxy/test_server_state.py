@@ -4,6 +4,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ async def test_a_server_known_by_its_agent_alone_begins_down_and_stays_so(haprox
         text = sections(port, target).replace("check inter 200ms rise 2 fall 2", agent)
         server = ConfiguredServer("b", "s1", "127.0.0.1", target, checked=False, agent=True)
         async with small_haproxy(haproxy_binary, tmp_path) as haproxy:
-            await boot(haproxy, server_state.with_initial_down("", [server]), text)
+            await boot(haproxy, server_state.carried_over("", [replace(server, initially_down=True)]), text)
             assert (await get(port))[0] == 503
             saved = await server_state.save(haproxy.runtime)
             await reload(haproxy, server_state.carried_over(saved, [server]), text)
@@ -190,21 +191,9 @@ async def test_what_haproxy_prints_is_read_and_written_unchanged(haproxy_binary:
     assert server_state.render([state]).split() == saved.split()
 
 
-def test_with_initial_down_replaces_only_the_servers_named() -> None:
-    old = [ConfiguredServer("b", name, "10.0.0.1", 80, initially_down=name == "s3") for name in ("s1", "s2", "s3")]
-    text = server_state.carried_over(server_state.with_initial_down("", old), old)
-    states = server_state.parse(server_state.with_initial_down(text, [ConfiguredServer("b", "s2", "10.0.0.2", 81)]))
-    assert {(state.name, state.address, state.port) for state in states} == {
-        ("s1", "10.0.0.1", 80),
-        ("s2", "10.0.0.2", 81),
-        ("s3", "10.0.0.1", 80),
-    }
-    assert {state.operational for state in states} == {OperationalState.STOPPED}
-
-
 def test_another_spelling_of_an_address_is_the_same_server() -> None:
     known = ConfiguredServer("b", "s1", "2001:db8::1", 80, initially_down=True)
-    saved = server_state.with_initial_down("", [known]).replace(" 0 1 0 0 6 ", " 0 6 3 4 6 ")
+    saved = server_state.carried_over("", [known]).replace(" 0 1 0 0 6 ", " 0 6 3 4 6 ")
     again = ConfiguredServer("b", "s1", "2001:0db8:0:0::1", 80)
     assert [state.check_health for state in server_state.parse(server_state.carried_over(saved, [again]))] == [4]
 
@@ -217,4 +206,4 @@ def test_another_format_is_refused(text: str) -> None:
 
 def test_a_name_that_would_break_the_file_is_refused() -> None:
     with pytest.raises(StateFormatError, match="white space"):
-        server_state.with_initial_down("", [ConfiguredServer("b x", "s1", "10.0.0.1", 80)])
+        server_state.carried_over("", [ConfiguredServer("b x", "s1", "10.0.0.1", 80, initially_down=True)])

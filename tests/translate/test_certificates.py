@@ -187,8 +187,10 @@ def test_a_backend_keeps_the_ca_it_had() -> None:
 
 def test_a_later_route_may_add_a_certificate_but_no_redirect() -> None:
     to_shop = {"hosts": ["shop.example"], "rules": [{"backendRefs": [{"name": "shop"}]}]}
+    rule = {"matches": [{"path": {"value": "/later"}}], "backendRefs": [{"name": "shop"}]}
+    elsewhere = {"hosts": ["shop.example"], "rules": [rule]}
     tls = {"secretName": "shop-tls", "redirect": True, "minVersion": "1.3", "hsts": {"maxAge": "1h"}}
-    objects = [route("first", to_shop), route("later", {**to_shop, "tls": tls}), backend("shop")]
+    objects = [route("first", to_shop), route("later", {**elsewhere, "tls": tls}), backend("shop")]
     translation = translate(snapshot([*objects, secret("shop-tls", GOOD)]), context())
     [vhost] = translation.delivery.model.virtual_hosts
     assert vhost.tls == HostTls(certificate="web/shop-tls")

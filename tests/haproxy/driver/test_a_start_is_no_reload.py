@@ -32,6 +32,5 @@ async def test_a_change_that_starts_a_dead_haproxy_counts_no_reload(tmp_path: Pa
         assert isinstance(outcome, Applied), "and it waits for no interval"
         assert outcome.reload == ()
         assert len(proxy.reload_log.read()) == 1
-        assert sum(proxy.reloads.values()) == len(first.reload) == 1
     finally:
         await proxy.stop(0)

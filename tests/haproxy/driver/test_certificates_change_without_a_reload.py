@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from haloy.proxies.base import Applied, Outcome
+from haloy.proxies.base import Applied, Failed, Outcome
 from haloy.proxies.haproxy.apply.record import UNKNOWN_DIGEST
 from haloy.proxies.haproxy.artifacts import CertificateLine
 from haloy.proxies.haproxy.runtime import certificates
@@ -73,7 +73,7 @@ async def test_one_that_cannot_be_used_leaves_the_one_before(haproxy_binary: Pat
     async with small(haproxy_binary, tmp_path, free_port()) as proxy:
         await apply(proxy, tls, "r1", {"a": good}, line("a", "a.example"))
         outcome = await apply(proxy, tls, "r2", {"a": content}, line("a", "a.example"))
-        assert not isinstance(outcome, Applied)
+        assert isinstance(outcome, Failed)
         assert outcome.revision == "r1"
         assert any("certs/a.pem" in refusal.message for refusal in outcome.refusals), outcome
         assert await shown(tls, "a.example") == leaf(good)

@@ -59,6 +59,18 @@ async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping
             raise StepFailed(words, str(error), some[0]) from error
 
 
+async def undo_half_done(api: RuntimeApi) -> list[str]:
+    """Undo what a killed haloy left half done in a HAProxy that kept running. Returns sentences about what was found."""
+    notes = []
+    try:
+        for name in await certificates.abort_open(api):
+            notes.append(f"aborted the transaction of {name} that was left open")
+        await maps_runtime.clear_unfinished(api)
+    except (RuntimeUnavailable, CommandFailed) as error:
+        notes.append(f"what an earlier haloy left half done could not be undone: {error}")
+    return notes
+
+
 async def read_back(
     api: RuntimeApi, steps: Sequence[RuntimeStep], wanted: Artifacts, pem: Mapping[str, bytes], before: Running
 ) -> None:

@@ -25,6 +25,14 @@ class ReloadLog:
         self._lines: int | None = None
         self._torn = False
 
+    def remember(self, record: ReloadRecord) -> str:
+        """Append. Returns why that was not possible, "" if it was."""
+        try:
+            self.append(record)
+        except OSError as error:
+            return f"the log of reloads could not be written: {error}"
+        return ""
+
     def append(self, record: ReloadRecord) -> None:
         """Raises OSError; the lines that were there are unharmed."""
         try:

@@ -86,6 +86,11 @@ class Switched:
     complaints: tuple[Alert, ...] = ()
     reason: str = ""
 
+    @property
+    def why(self) -> str:
+        """For people: why another generation than the one wanted serves."""
+        return self.reason or "; ".join(map(str, self.complaints))
+
 
 class Reloading:
     """Writes and starts generations. Called with the lock of the transactions held."""
@@ -114,6 +119,28 @@ class Reloading:
             await asyncio.to_thread(self._drop_unused, candidate)
             raise
         return candidate if refused is None else refused
+
+    def repair(self, generation: Generation) -> str:
+        """Let the files of `generation` but PEM say what its record says. Blocking. Returns why that could not be written.
+
+        Raises RecordError.
+        """
+        try:
+            self._generations.update(generation, self._config_files(read_record(generation)))
+        except OSError as error:
+            return str(error)
+        return ""
+
+    async def go_back(self, supervisor: Supervisor, before: Generation, refused: Generation) -> Switched:
+        """From `refused`, which runs, to the one before, which runs next if nothing does. Never raises OSError."""
+        process = supervisor.process
+        try:
+            if process is not None:
+                return await self.switch(process, before, refused)
+            await asyncio.to_thread(self._generations.activate, before)
+            return Switched(before)
+        except OSError as error:
+            return Switched(refused, (Alert(Severity.ALERT, str(error)),))
 
     async def switch(self, process: HaproxyProcess, wanted: Generation, back: Generation | None) -> Switched:
         """Turn the link to `wanted` and reload. The link ends on what answers; on `back` where nobody does.

@@ -12,11 +12,11 @@ from dataclasses import replace
 from haloy.clock import Clock
 from haloy.model.listener import Bind
 from haloy.proxies.base import Applied, Failed, Outcome, Postponed, Refusal, ReloadCause, ReloadReason
-from haloy.proxies.haproxy.apply.apply import StepFailed, read_back, source_of, take
+from haloy.proxies.haproxy.apply.apply import StepFailed, read_back, source_of, take, undo_half_done
 from haloy.proxies.haproxy.apply.candidate import ConfigFiles
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.leftovers import Leftovers
-from haloy.proxies.haproxy.apply.record import RecordError, read_record
+from haloy.proxies.haproxy.apply.record import RecordError
 from haloy.proxies.haproxy.apply.reload_log import ReloadLog, record_of
 from haloy.proxies.haproxy.apply.reloading import Refused, Reloading, Target, recorded
 from haloy.proxies.haproxy.events import Event, Noted, Reloaded
@@ -27,7 +27,6 @@ from haloy.proxies.haproxy.process.alerts import Alert, Severity
 from haloy.proxies.haproxy.process.ports import first_taken
 from haloy.proxies.haproxy.process.process import StartFailed
 from haloy.proxies.haproxy.process.supervisor import Supervisor
-from haloy.proxies.haproxy.runtime import certificates, maps_runtime
 from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
 from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
 from haloy.proxies.haproxy.runtime.live import assemble, read_live
@@ -150,21 +149,15 @@ class Transactions:
         PEM is left as it lies there, since nothing else holds it. What cannot be written stays as it is, which HAProxy
         may well accept. Blocking. Raises RecordError.
         """
-        try:
-            artifacts = read_record(generation)
-            self._generations.update(generation, self._config_files(artifacts))
-        except OSError as error:
+        error = self._reloading.repair(generation)
+        if error:
             self._doubtful = generation
             _log.warning("the files of generation %s could not be put right: %s", generation.name, error)
 
     async def _take_up(self, generation: Generation) -> None:
         """Finish or undo what a killed haloy left half done in a process that kept running."""
-        try:
-            for name in await certificates.abort_open(self._api):
-                self._notify(Noted(f"aborted the transaction of {name} that was left open"))
-            await maps_runtime.clear_unfinished(self._api)
-        except (RuntimeUnavailable, CommandFailed) as error:
-            self._notify(Noted(f"what an earlier haloy left half done could not be undone: {error}"))
+        for note in await undo_half_done(self._api):
+            self._notify(Noted(note))
         await self.came_up(generation)
         if self._known is None:
             return
@@ -185,10 +178,9 @@ class Transactions:
         await self._install(known, reasons)
 
     def _plan(self, target: Target) -> Plan:
-        if self._supervisor is None or self._supervisor.process is None:
-            return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, "HAProxy is not running"),)),))
-        if self._running is None:
-            return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, "what HAProxy runs is not known"),)),))
+        if not self._alive or self._running is None:
+            why = "what HAProxy runs is not known" if self._alive else "HAProxy is not running"
+            return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, why),)),))
         return plan(self._running, target.artifacts, target.sizes, self._api.limit)
 
     def _too_soon(self) -> float:
@@ -296,7 +288,9 @@ class Transactions:
                 self._last_reload = self._clock.monotonic()
             name = result.generation.name if isinstance(result, Refused) else result.name
             event = Reloaded(name, reasons, seconds, () if refused is None else refused.refusals)
-            await self._remember(event)
+            note = await asyncio.to_thread(self._reload_log.remember, record_of(event, self._clock.now()))
+            if note:
+                self._notify(Noted(note))
             self._notify(event)
         if self._generation is not None and (refused is None or not (refused.unsure or self._running is None)):
             note = await asyncio.to_thread(self._leftovers.clear, self._generation)
@@ -308,12 +302,6 @@ class Transactions:
         self._doubtful = generation
         await asyncio.to_thread(self._reloading.write, generation, target)
         self._doubtful = None
-
-    async def _remember(self, event: Reloaded) -> None:
-        try:
-            await asyncio.to_thread(self._reload_log.append, record_of(event, self._clock.now()))
-        except OSError as error:
-            self._notify(Noted(f"the log of reloads could not be written: {error}"))
 
     def _accept(self, generation: Generation, target: Target | None) -> None:
         """`target` (None: nobody knows what) is what the process has loaded, from `generation`."""
@@ -347,22 +335,12 @@ class Transactions:
         """
         if before is None or former is None or self._supervisor is None:
             return
-        process = self._supervisor.process
-        try:
-            if process is None:
-                await asyncio.to_thread(self._generations.activate, before)
-                self._accept(before, former)
-                return
-            switched = await self._reloading.switch(process, before, refused)
-        except OSError as error:
-            self._notify(Noted(f"going back to generation {before.name} failed: {error}"))
-            return
+        switched = await self._reloading.go_back(self._supervisor, before, refused)
         if switched.serving == before:
             self._accept(before, former)
             await self._learn()
             return
-        said = switched.reason or "; ".join(map(str, switched.complaints))
-        self._notify(Noted(f"going back to generation {before.name} failed: {said}"))
+        self._notify(Noted(f"going back to generation {before.name} failed: {switched.why}"))
         if switched.reason:
             self._running = None
 
@@ -394,10 +372,8 @@ class Transactions:
         except StepFailed as error:
             self._notify(Noted(f"what was there before could not be restored completely: {error}"))
         await self._learn()
-        self._delete_leaving()
-
-    def _delete_leaving(self) -> None:
-        for key in self._running.leaving if self._running is not None else ():
+        running = self.running
+        for key in running.leaving if running is not None else ():
             self._removals.begin(key)
 
     def _recorded(self, generation: Generation) -> Target | None:

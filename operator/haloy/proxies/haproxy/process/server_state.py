@@ -163,16 +163,6 @@ def carried_over(text: str, servers: Iterable[ConfiguredServer]) -> str:
     return render(states)
 
 
-def with_initial_down(text: str, servers: Iterable[ConfiguredServer]) -> str:
-    """`text` with exactly these servers DOWN and without any result, in place of their lines or besides the others'.
-
-    For a server that must prove itself before its first request, whatever it did before. Raises StateFormatError.
-    """
-    down = {(server.backend, server.name): replace(server, initially_down=True) for server in servers}
-    kept = [state for state in (parse(text) if text.strip() else ()) if (state.backend, state.name) not in down]
-    return render([*kept, *(_initial(server) for server in down.values())])
-
-
 def _initial(server: ConfiguredServer) -> ServerState:
     """A server without a past: DOWN if it must prove itself, else up; and in its administrative state."""
     return ServerState(

@@ -4,9 +4,6 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +57,6 @@ class CertificateNames:
 
     names: tuple[str, ...]
     transaction: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateDetails:
-    """One loaded certificate. `status`: Used, Unused, Empty. `fingerprint`: SHA-1, upper-case hex; "" while empty."""
-
-    name: str
-    status: str
-    fingerprint: str
-    not_before: datetime | None
-    not_after: datetime | None
-    subject: str
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,24 +125,6 @@ def parse_certificate_names(text: str) -> CertificateNames:
     return CertificateNames(tuple(names), open_ones[0] if open_ones else None)
 
 
-def parse_certificate(text: str) -> CertificateDetails:
-    """`show ssl cert <name>`."""
-    parts = (line.partition(": ") for line in text.splitlines())
-    values = {name.strip(): value for name, separator, value in parts if separator}
-    if "Filename" not in values or "Status" not in values:
-        raise ValueError(f"not a `show ssl cert`: {text[:100]!r}")
-    names = values.get("Subject Alternative Name", "")
-    return CertificateDetails(
-        name=values["Filename"],
-        status=values["Status"],
-        fingerprint=values.get("SHA1 FingerPrint", ""),
-        not_before=_certificate_time(values.get("notBefore", "")),
-        not_after=_certificate_time(values.get("notAfter", "")),
-        subject=values.get("Subject", ""),
-        names=tuple(name.strip().removeprefix("DNS:") for name in names.split(",") if name.strip()),
-    )
-
-
 def parse_crt_list(text: str) -> tuple[CrtListEntry, ...]:
     """`show ssl crt-list -n <list>`."""
     found = (re.fullmatch(r"(\S+):(\d+)(?: \[(.*?)\])?(.*)", line) for line in text.splitlines() if line[:1] not in "#")
@@ -193,12 +159,3 @@ def _table_entry(line: str) -> dict[str, str]:
     if match is None:
         raise ValueError(f"not an entry of a stick table: {line[:100]!r}")
     return {"key": match[1]} | dict(pair.split("=", 1) for pair in match[2].split() if "=" in pair)
-
-
-def _certificate_time(text: str) -> datetime | None:
-    """`Dec 21 10:25:00 2026 GMT`; strptime would obey the locale."""
-    match = re.fullmatch(r"(\w{3}) +(\d+) (\d+):(\d+):(\d+) (\d{4}) GMT", text.strip())
-    if match is None:
-        return None
-    month = _MONTHS.index(match[1]) + 1
-    return datetime(int(match[6]), month, int(match[2]), int(match[3]), int(match[4]), int(match[5]), tzinfo=UTC)

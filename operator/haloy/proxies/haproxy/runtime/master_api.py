@@ -7,7 +7,6 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from haloy.proxies.haproxy.process.alerts import Alert, parse_alerts
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeUnavailable
 
 
@@ -52,10 +51,6 @@ class MasterApi:
         if not head.startswith("Success="):
             raise RuntimeUnavailable(f"{self.socket}: unexpected answer to reload: {answer[:200]!r}")
         return head.startswith("Success=1"), log.rstrip("\n")
-
-    async def startup_alerts(self) -> tuple[Alert, ...]:
-        """What the last start or reload complained about."""
-        return parse_alerts(await self.ask("show startup-logs"))
 
     async def ask(self, line: str, *, timeout: float | None = None) -> str:
         """One command without payload. The write side is closed after it, or the master waits for more for ever."""
