@@ -93,6 +93,7 @@ def test_backups_take_over_when_all_others_are_down(served: Product, upstreams: 
 def test_two_backends_with_the_same_endpoints_judge_them_by_themselves(
     served: Product, upstreams: Callable[[str], Echo]
 ) -> None:
+    served.wait_condition("Backend", "strict", "Healthy", "True", "AllHealthy")
     upstreams("a").health = 503
     served.wait_condition("Backend", "strict", "Healthy", "True", "SomeUnhealthy")
     assert set(shares(served, "strict.test", 10)) == {"b"}
