@@ -3,6 +3,8 @@
 PYTHON ?= python3
 ARGS ?=
 WORKERS ?= 2
+HAPROXY ?=
+SUITE ?= sid
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,10 +21,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint generate bench lock clean
+.PHONY: help install run test proof haproxy3 lint generate bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 install: $(INSTALLED) ## make the environment in .venv from the lock file (PYTHON=python3.12 chooses another Python)
 	@echo "haloy is installed: $(BIN)/haloy --help"
@@ -30,8 +32,14 @@ install: $(INSTALLED) ## make the environment in .venv from the lock file (PYTHO
 run: $(INSTALLED) ## serve examples/quickstart with its demo upstreams (ARGS="--http 127.0.0.1:8000" adds flags)
 	@$(BIN)/haloy serve examples/quickstart --demo $(ARGS)
 
-test: $(INSTALLED) ## run every test that needs no cluster (ARGS="-k tls" chooses, WORKERS=4 for more cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+test: $(INSTALLED) ## run every test that needs no cluster (ARGS="-k tls", WORKERS=4, HAPROXY=PATH for another HAProxy)
+	$(if $(HAPROXY),HALOY_TEST_HAPROXY=$(HAPROXY) )$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not proof" $(ARGS)
+
+proof: $(INSTALLED) ## keep the promises about changes under load at full length, one after the other (a few minutes)
+	$(BIN)/python -m pytest -m proof -v tests/proof tests/haproxy/driver $(ARGS)
+
+haproxy3: ## get a newer Debian suite's HAProxy, not installed, and print its path (SUITE=trixie, ...)
+	@$(PYTHON) tests/haproxy3/get.py $(SUITE)
 
 lint: $(INSTALLED) ## check format, style, types and the direction of imports
 	$(BIN)/ruff check
@@ -39,11 +47,12 @@ lint: $(INSTALLED) ## check format, style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-generate: $(INSTALLED) ## write crds/ and docs/reference/ from the API's models
+generate: $(INSTALLED) ## write crds/, docs/reference/ and docs/reloads.md from the code
 	$(BIN)/python -m haloy.cli.generate $(ARGS)
 
-bench: $(INSTALLED) $(PEERS) ## measure CPU per request beside the peers, and large directories (ARGS are python -m bench's)
+bench: $(INSTALLED) $(PEERS) ## measure CPU per request, by kind of rule too, and large directories (ARGS: python -m bench's)
 	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.rules
 	$(BIN)/python -m bench.scale
 
 lock: ## write the lock files anew from pyproject.toml (ARGS=--upgrade takes newer versions)

@@ -1,7 +1,7 @@
 """Fleets of any size, for the benchmark and the tests of scale: their manifests, and the one upstream that answers for all.
 
 Backend `b-7` has two endpoints, `127.a.b.c` addresses of their own on one port, where `python -m bench.fleet PORT` answers with the
-address that was asked for. Route `r-7` leads the host `h7.scale.test` to it.
+address that was asked for. Route `r-7` leads the host `h7.scale.test` to it; on one host, all of `one.scale.test` below `/p7`.
 """
 
 import asyncio
@@ -13,16 +13,19 @@ from pathlib import Path
 
 NAMED = "x-upstream"
 """The header of every answer that says which address was asked."""
+ONE_HOST = "one.scale.test"
 _HEAD = "apiVersion: haloy.dev/v1alpha1\nkind: "
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`size` Routes and as many Backends. `port`: of the upstream. `interval`: between two checks of an endpoint."""
+    """`size` Routes and as many Backends. `port`: of the upstream. `interval`: between two checks of an endpoint.
+    `one_host`: all Routes share a host and differ by path."""
 
     size: int
     port: int
     interval: str = "15s"
+    one_host: bool = False
 
     def write(self, directory: Path, per_file: int = 200) -> None:
         """Manifests of `per_file` objects each; 1: as a GitOps repository has them, one object a file."""
@@ -30,16 +33,31 @@ class Fleet:
         (directory / "checks.yaml").write_text(self.policy())
         if per_file == 1:
             for number in range(self.size):
-                route_file(directory, number).write_text(route(number))
+                route_file(directory, number).write_text(self.route(number))
                 backend_file(directory, number).write_text(self.backend(number))
             return
         for first in range(0, self.size, per_file // 2):
             texts = [
                 text
                 for number in range(first, min(first + per_file // 2, self.size))
-                for text in (route(number), self.backend(number))
+                for text in (self.route(number), self.backend(number))
             ]
             (directory / f"objects-{first:06d}.yaml").write_text("---\n".join(texts))
+
+    def place(self, number: int) -> tuple[str, str]:
+        """Host and path of Route `number`."""
+        return (ONE_HOST, f"/p{number}") if self.one_host else (host(number), "/")
+
+    def route(self, number: int, *, backend: int | None = None, rule: str = "", match: str = "") -> str:
+        """`rule`: more lines of the rule, indented by four; `match`: more of its only match, as in a flow mapping."""
+        name, path = self.place(number)
+        target = number if backend is None else backend
+        found = f"path: {{type: PathPrefix, value: {path}}}" + (f", {match}" if match else "")
+        refs = "" if "backendRefs" in rule else f"    backendRefs: [{{name: b-{target}}}]\n"
+        return (
+            f"{_HEAD}Route\nmetadata: {{name: r-{number}}}\nspec:\n  hosts: [{name}]\n  rules:\n"
+            f"  - matches: [{{{found}}}]\n{rule}{refs}"
+        )
 
     def policy(self) -> str:
         return f"{_HEAD}HealthPolicy\nmetadata: {{name: checks}}\nspec:\n  tcp: {{}}\n  interval: {self.interval}\n"

@@ -1,6 +1,6 @@
 """The load: keep-alive HTTP/1.1 connections that each send the next request as soon as the answer to the last is complete.
 
-Run as `python -m bench.load PORT HOST CONNECTIONS REQUESTS`, in a process of its own; prints one JSON object, a `Result`.
+Run as `python -m bench.load PORT HOST CONNECTIONS REQUESTS [HEADER...]`, in a process of its own; prints one JSON object, a `Result`.
 The same generator serves every proxy, and only the proxy's CPU is counted, so its own slowness cancels out of the ratios.
 """
 
@@ -9,6 +9,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 STALLED = 10.0
@@ -24,14 +25,15 @@ class Result:
     seconds: float
 
 
-def request_bytes(host: str) -> bytes:
-    """One GET with the headers that nearly every client sends."""
+def request_bytes(host: str, headers: Sequence[str] = ()) -> bytes:
+    """One GET with the headers that nearly every client sends, and `headers`, lines of their own."""
     lines = (
         "GET /products/42?ref=mail HTTP/1.1",
         f"Host: {host}",
         "User-Agent: haloy-bench/1.0",
         "Accept: */*",
         "Accept-Encoding: gzip, deflate",
+        *headers,
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
@@ -51,10 +53,10 @@ def is_complete(response: bytes) -> bool:
     raise ValueError(f"an answer without framing: {head!r}")
 
 
-def run(port: int, host: str, connections: int, requests: int) -> Result:
+def run(port: int, host: str, connections: int, requests: int, headers: Sequence[str] = ()) -> Result:
     """Sends exactly `requests` requests to 127.0.0.1:`port`. Raises TimeoutError when nothing comes for `STALLED` seconds,
     ConnectionError when the proxy closes a connection."""
-    request = request_bytes(host)
+    request = request_bytes(host, headers)
     poll = select.epoll()
     sockets: dict[int, socket.socket] = {}
     partial: dict[int, bytes] = {}
@@ -98,5 +100,5 @@ def run(port: int, host: str, connections: int, requests: int) -> Result:
 
 
 if __name__ == "__main__":
-    _, _port, _host, _connections, _requests = sys.argv
-    print(json.dumps(asdict(run(int(_port), _host, int(_connections), int(_requests)))))
+    _, _port, _host, _connections, _requests, *_headers = sys.argv
+    print(json.dumps(asdict(run(int(_port), _host, int(_connections), int(_requests), _headers))))

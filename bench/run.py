@@ -21,7 +21,7 @@ from bench.site import HOST, Answer, Launch, Missing, Site
 
 _ROOT = Path(__file__).resolve().parent.parent
 """Where `-m bench.load` finds this package, wherever the run was started."""
-READY_WITHIN = 60.0
+READY_WITHIN = 240.0
 ENDS_WITHIN = 45.0
 """Seconds; longer than the 30 s that a proxy may wait for its last requests."""
 WARM_UP = 2_000
@@ -40,6 +40,10 @@ class Plan:
     rounds: int = 15
     requests: int = 10_000
     connections: int = 32
+    headers: tuple[str, ...] = ()
+    """Lines that every request carries beside its usual ones."""
+    settles: float = 0.0
+    """Seconds after the start in which proxies are left to their first checks."""
 
     def __post_init__(self) -> None:
         if not (1 <= self.rounds <= 1_000 and 1 <= self.requests <= 1_000_000 and 1 <= self.connections <= 1_000):
@@ -110,7 +114,7 @@ def measure(
             process = stack.enter_context(_process(answer.argv, own, logs_to_stdout=answer.logs_to_stdout))
             each = _Running(process, answer, site)
             try:
-                _wait_until_ready(each)
+                _wait_until_ready(each, plan)
             except BenchError as error:
                 say(f"{name}: {error}")
                 absent[name] = Failed(str(error).partition(":")[0])
@@ -122,8 +126,9 @@ def measure(
 
 
 def _rounds(running: Mapping[str, _Running], plan: Plan) -> dict[str, Measured]:
+    time.sleep(plan.settles)
     for each in running.values():
-        _load(each, plan.connections, min(WARM_UP, plan.requests))
+        _load(each, plan, min(WARM_UP, plan.requests))
     before = {name: each.counted() for name, each in running.items()}
     time.sleep(IDLE)
     idle = {name: (each.counted() - before[name]) / IDLE * 1e3 for name, each in running.items()}
@@ -135,7 +140,7 @@ def _rounds(running: Mapping[str, _Running], plan: Plan) -> dict[str, Measured]:
         for name in order[number % len(order) :] + order[: number % len(order)]:
             each = running[name]
             counted, steering = each.counted(), each.steering()
-            _load(each, plan.connections, plan.requests)
+            _load(each, plan, plan.requests)
             figures[name].append((each.counted() - counted) / plan.requests * 1e6)
             own[name].append((each.steering() - steering) / plan.requests * 1e6)
     return {
@@ -186,8 +191,10 @@ def _process(
             process.wait()
 
 
-def _wait_until_ready(each: _Running) -> None:
-    request = urllib.request.Request(f"http://127.0.0.1:{each.site.http}/", headers={"Host": HOST})
+def _wait_until_ready(each: _Running, plan: Plan) -> None:
+    more = dict(line.split(": ", 1) for line in plan.headers)
+    url = f"http://127.0.0.1:{each.site.http}/products/42"
+    request = urllib.request.Request(url, headers={"Host": HOST, **more})
     deadline = time.monotonic() + READY_WITHIN
     last = "no answer"
     while time.monotonic() < deadline:
@@ -202,8 +209,9 @@ def _wait_until_ready(each: _Running) -> None:
     raise BenchError(f"no 200 within {READY_WITHIN:.0f} s: {last}; {_output(each)}")
 
 
-def _load(each: _Running, connections: int, requests: int) -> None:
-    argv = [sys.executable, "-m", "bench.load", str(each.site.http), HOST, str(connections), str(requests)]
+def _load(each: _Running, plan: Plan, requests: int) -> None:
+    numbers = map(str, (plan.connections, requests))
+    argv = [sys.executable, "-m", "bench.load", str(each.site.http), HOST, *numbers, *plan.headers]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=_ROOT)
     if done.returncode != 0:
         raise BenchError(f"the load on {each.site.directory.name} failed: {done.stderr[-800:]} {_output(each)}")

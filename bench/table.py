@@ -39,7 +39,7 @@ def as_text(results: Results, baseline: str, goals: Mapping[str, float], plan: P
                 ", ".join(result.lacks) or "-",
             )
         )
-    parts = [_heading(plan), _columns(rows)]
+    parts = [_heading(plan), columns(rows)]
     for name in goals:
         loaded = results.get(name)
         if isinstance(loaded, Measured):
@@ -111,10 +111,11 @@ def _against_others(name: str, result: Measured, results: Results) -> str:
         for other, peer in results.items()
         if other != name and isinstance(peer, Measured)
     ]
-    return "\n".join([*lines, _columns(others)])
+    return "\n".join([*lines, columns(others)])
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length, in columns as wide as their widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

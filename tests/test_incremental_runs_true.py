@@ -3,7 +3,6 @@ certificates) equals translating and rendering the same objects from scratch; an
 
 import base64
 import random
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import pytest
 from haloy.api.load import load_object
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import Applied
-from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.process.process import run_dir
-from haloy.proxies.haproxy.render.render import render
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from haloy.translate import Context, translate
 from tests.features.certificates import Authority
-from tests.haproxy.driver.truth import check, expected
+from tests.haproxy.driver.models import settled
+from tests.haproxy.driver.truth import check
+from tests.support.from_scratch import from_scratch
 from tests.support.loop import Loop, running_loop
 
 STEPS = 12
@@ -90,20 +89,11 @@ def change(loop: Loop, chance: random.Random) -> str:
     return f"put {made.ref}"
 
 
-def from_scratch(loop: Loop, options: HaproxyOptions) -> dict[str, Any]:
+def wanted(loop: Loop) -> dict[str, Any]:
     """What HAProxy should say of the objects that the Store holds now."""
     # What is retained is an input of translation: a certificate goes on being served when its Secret goes away.
     context = Context(fleet=loop.fleet, now=datetime.now(UTC), retained=loop.retained.certificates)
-    delivery = translate(loop.store.snapshot(), context).delivery
-    artifacts = render(delivery.model, options)
-    text = "".join(section.text for fragment in artifacts.fragments for section in fragment.sections)
-    artifacts = replace(artifacts, maps={name: held for name, held in artifacts.maps.items() if name in text})
-    used = {line.path for line in artifacts.certificates}
-    content = {
-        path: delivery.materials[digest].pem.reveal() for path, digest in artifacts.pem_files.items() if path in used
-    }
-    fallback = (loop.root / "haproxy" / "fallback.pem").read_bytes()
-    return expected(artifacts, {options.fallback_certificate: fallback, **content})
+    return from_scratch(loop.proxy, loop.root, translate(loop.store.snapshot(), context).delivery)
 
 
 @pytest.mark.slow
@@ -111,7 +101,6 @@ def from_scratch(loop: Loop, options: HaproxyOptions) -> dict[str, Any]:
 async def test_incremental_equals_from_scratch_down_to_the_running_proxy(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     socket = run_dir(tmp_path) / "worker.sock"
-    options = HaproxyOptions(str(socket), "unused", access_log=False, peers="unix@unused")
     history: list[str] = []
     async with running_loop(tmp_path) as loop:
         loop.deliver()
@@ -123,10 +112,11 @@ async def test_incremental_equals_from_scratch_down_to_the_running_proxy(tmp_pat
                 history,
                 str(cycle),
             )
+            await settled(loop.proxy)
             api = RuntimeApi(socket)
-            await check(api, from_scratch(loop, options), f"seed {seed} after {history}")
+            await check(api, wanted(loop), f"seed {seed} after {history}")
             await api.disconnect()
             if number % 4 == 3:
                 assert isinstance(await loop.proxy.reload(), Applied)
-                await check(api, from_scratch(loop, options), f"seed {seed} reloaded after {history}")
+                await check(api, wanted(loop), f"seed {seed} reloaded after {history}")
                 await api.disconnect()

@@ -63,7 +63,7 @@ async def test_a_cycle_reads_as_a_sentence(loop: Loop) -> None:
     loop.deliver()
     first = str(await loop.reconciler.run_cycle())
     assert first.startswith("cycle 1: 1 objects, live in ")
-    assert first.endswith("with one reload (backend-added)")
+    assert first.endswith("with one reload (new-profile)")
     assert str(await loop.reconciler.run_cycle()) == "cycle 2: 1 objects, nothing to change"
 
 

@@ -64,6 +64,10 @@ def test_binds_are_lists_of_both_families() -> None:
         ({"drain_timeout": "soon"}, "drain-timeout: "),
         ({"trusted_proxies": "10.0.0.0/99"}, "trusted-proxies: "),
         ({"http": "127.0.0.1:8443"}, "127.0.0.1:8443 is given twice"),
+        ({"spare_slots": -1}, "spare-slots: Input should be greater than or equal to 0, not -1"),
+        ({"max_spare_slots": 0}, "max-spare-slots: Input should be greater than or equal to 1, not 0"),
+        ({"spare_slots": "many"}, "spare-slots: "),
+        ({"lua": "perhaps"}, "lua: "),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_expected(flags: dict[str, object], words: str) -> None:
@@ -84,3 +88,14 @@ def test_nameservers_have_an_address_and_perhaps_a_port() -> None:
     for wrong in ("dns.example.com", ":53", "10.0.0.2:0"):
         with pytest.raises(SettingsError, match="nameservers"):
             Settings.load({"directory": "x", "nameservers": wrong})
+
+
+def test_spare_slots_and_lua_have_defaults_and_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = Settings.load({"directory": "x"})
+    assert (default.spare_slots, default.max_spare_slots, default.lua) == (128, 4096, True)
+    off = Settings.load({"directory": "x", "spare_slots": 0, "lua": False})
+    assert (off.spare_slots, off.lua) == (0, False)
+    monkeypatch.setenv("HALOY_LUA", "false")
+    monkeypatch.setenv("HALOY_MAX_SPARE_SLOTS", "16")
+    said = Settings.load({"directory": "x"})
+    assert (said.max_spare_slots, said.lua) == (16, False)

@@ -6,6 +6,7 @@ A request with both Content-Length and Transfer-Encoding needs no rule: HAProxy 
 
 from pathlib import Path
 
+from bench.kinds import PLAIN, Kind
 from bench.site import CHECK_INTERVAL, CIPHERS, HOST, Answer, Launch, Missing, Site
 from haloy.proxies.haproxy.process import binary
 
@@ -34,11 +35,15 @@ defaults
 backend routes
   stick-table type string len 128 size 10k store http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt
 
-{frontends}backend web:shop
+{frontends}{backends}"""
+
+BACKEND = """\
+backend {name}
   option httpchk GET /
   default-server check inter {interval}s fall 3 rise 2
   server a 127.0.0.1:{site.endpoints[0]}
   server b 127.0.0.1:{site.endpoints[1]}
+
 """
 
 FRONTEND = r"""
@@ -67,7 +72,7 @@ frontend {scheme}
   http-request add-header X-Forwarded-Port {port}
   http-request add-header X-Forwarded-Proto {scheme}
   http-request add-header Forwarded 'for=%[src];host="%[var(txn.host)]";proto={scheme}'
-  default_backend web:shop
+{rule}  default_backend web:shop
 
 """
 
@@ -93,7 +98,8 @@ def haproxy() -> Path | Missing:
         return Missing(str(error))
 
 
-def prepare(site: Site) -> Answer:
+def prepare(site: Site, *, kind: Kind = PLAIN) -> Answer:
+    """One Route of `kind`. The second Backend of a weighted pair has the same endpoints as the first."""
     program = haproxy()
     if isinstance(program, Missing):
         return program
@@ -101,15 +107,21 @@ def prepare(site: Site) -> Answer:
     text = CONFIG.format(
         site=site,
         ciphers=":".join(CIPHERS),
-        interval=CHECK_INTERVAL,
-        frontends=_frontend("http", site.http, "", LOG, ERROR)
-        + _frontend("https", site.https, f" ssl crt {bundle} alpn h2,http/1.1", f"{LOG},{TLS}", f"{ERROR},{TLS_ERROR}"),
+        backends="".join(
+            BACKEND.format(name=name, interval=CHECK_INTERVAL, site=site)
+            for name in ("web:shop", "web:next")[: len(kind.weights)]
+        ),
+        frontends=_frontend(kind, "http", site.http, "", LOG, ERROR)
+        + _frontend(
+            kind, "https", site.https, f" ssl crt {bundle} alpn h2,http/1.1", f"{LOG},{TLS}", f"{ERROR},{TLS_ERROR}"
+        ),
     )
     config = site.write("haproxy.cfg", text)
     return Launch((str(program), "-W", "-f", str(config)), logs_to_stdout=True)
 
 
-def _frontend(scheme: str, port: int, tls: str, log: str, error: str) -> str:
+def _frontend(kind: Kind, scheme: str, port: int, tls: str, log: str, error: str) -> str:
+    rule = "".join(f"  {line}\n" for line in kind.by_hand)
     return FRONTEND.format(
-        scheme=scheme, port=port, tls=tls, host=HOST, log="{" + log + "}", error_log="{" + error + "}"
+        scheme=scheme, port=port, tls=tls, host=HOST, log="{" + log + "}", error_log="{" + error + "}", rule=rule
     )

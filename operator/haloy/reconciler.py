@@ -18,6 +18,7 @@ from haloy.api.snapshot import Object, Snapshot
 from haloy.clock import Clock
 from haloy.metrics import Metrics
 from haloy.model.refs import FieldRef, ObjectRef
+from haloy.model.revised import Revised, differing
 from haloy.proxies.base import Applied, Failed, Outcome, Postponed, Proxy, ReloadReason
 from haloy.retained import Retained
 from haloy.sources.store import Store
@@ -73,7 +74,7 @@ class Cycle:
 
 
 def _causes(reasons: tuple[ReloadReason, ...]) -> str:
-    """`backend-added x4, rules-changed`; the reload's own line and `haloy reloads` have the details."""
+    """`new-profile x4, new-regular-expression`; the reload's own line and `haloy reloads` have the details."""
     counts = Counter(reason.cause.value for reason in reasons)
     return ", ".join(cause if count == 1 else f"{cause} x{count}" for cause, count in counts.items())
 
@@ -99,9 +100,11 @@ class State:
     """What one cycle hands to the next."""
 
     held: dict[ObjectRef, Held] = field(default_factory=dict)
-    live_objects: Mapping[ObjectRef, Object] = field(default_factory=dict)
-    live: Mapping[ObjectRef, int] = field(default_factory=dict)
+    live_objects: Revised[ObjectRef, Object] = field(default_factory=Revised)
+    live: Revised[ObjectRef, int] = field(default_factory=Revised)
     applied: bool = False
+    not_live: frozenset[ObjectRef] = frozenset()
+    """Those that `live_objects` has in another version than the snapshot it was made from, or not at all."""
     translation: Translation | None = None
     snapshot: Snapshot | None = None
 
@@ -204,15 +207,15 @@ class Reconciler:
 
     def _translate(self, snapshot: Snapshot) -> Translation:
         """Translate with every held object in its last live version, or without it when there is none."""
-        objects = dict(snapshot.objects)
+        before: dict[ObjectRef, Object] = {}
         excluded: dict[ObjectRef | FieldRef, str] = {}
         for ref, held in self.state.held.items():
             if held.before is not None:
-                objects[ref] = held.before
+                before[ref] = held.before
             else:
                 excluded.update((place, words) for place, words in held.fields.items())
-        if objects != snapshot.objects:
-            snapshot = replace(snapshot, objects=objects)
+        if before:
+            snapshot = replace(snapshot, objects=Revised.of(snapshot.objects).revised(before))
         context = replace(
             self._context(),
             retained=self._retained.certificates,
@@ -253,28 +256,44 @@ class Reconciler:
     def _remember(self, snapshot: Snapshot, translation: Translation, outcome: Outcome) -> None:
         state = self.state
         state.snapshot, state.translation = snapshot, translation
-        failure = ""
+        failure = postponed = ""
         if isinstance(outcome, Applied):
             state.applied = True
-            state.live_objects = {ref: item for ref, item in snapshot.objects.items() if ref not in state.held} | {
-                ref: item for ref, item in state.live_objects.items() if ref in state.held
-            }
-            state.live = {ref: item.generation for ref, item in snapshot.objects.items() if ref not in state.held}
+            self._take_as_live(snapshot)
             try:
                 self._retained.keep(translation.delivery)
             except OSError as error:
                 log.warning("certificates in use could not be kept for a restart: %s", error)
+        elif isinstance(outcome, Postponed):
+            postponed = " ".join(dict.fromkeys(reason.cause.meaning for reason in outcome.reasons))
+            if outcome.waiting is not None:
+                self._take_as_live(snapshot, frozenset(outcome.waiting))
         elif isinstance(outcome, Failed):
             failure = "; ".join(refusal.message for refusal in outcome.refusals) or f"{outcome.step} failed"
-        reports = {ref: self._current(report, snapshot) for ref, report in translation.reports.items()}
+        spoken_of = {ref: translation.reports[ref] for ref in state.held if ref in translation.reports}
+        reports = Revised.of(translation.reports).revised(
+            {ref: self._current(report, snapshot) for ref, report in spoken_of.items()}
+        )
         programming = Programming(
             live=state.live,
             failure=failure,
             refused={ref: held.message for ref, held in state.held.items()},
+            postponed=postponed,
         )
         model = translation.delivery.model
         for sentence in self._board.translated(reports, snapshot.rejections, model, programming):
             log.info("%s", sentence)
+
+    def _take_as_live(self, snapshot: Snapshot, waiting: frozenset[ObjectRef] = frozenset()) -> None:
+        """Every object is live as it is in `snapshot`, but for the held ones and those of `waiting`: they stay as they were."""
+        state, objects = self.state, snapshot.objects
+        former = frozenset(state.held.keys() | waiting)
+        before = {ref: state.live_objects[ref] for ref in former if ref in state.live_objects}
+        live = Revised.of(objects).revised(before, former - before.keys())
+        concerned = differing(state.live_objects, live) | former | state.not_live
+        there = {ref: objects[ref].generation for ref in concerned if ref in objects and ref not in former}
+        gone = [ref for ref in concerned if ref not in there and not (ref in waiting and ref in objects)]
+        state.live_objects, state.not_live, state.live = live, former, state.live.revised(there, gone)
 
     def _current(self, report: Report, snapshot: Snapshot) -> Report:
         """The report of a held object speaks of the version the user wrote, not of the one that is served."""

@@ -6,6 +6,7 @@ Kept below `<state>/certificates/`, mode 0600: `NAMESPACE/SECRET.pem` (chain, th
 import logging
 import os
 from collections.abc import Mapping
+from operator import is_
 from pathlib import Path
 
 from haloy.model.model import Delivery
@@ -30,6 +31,7 @@ class Retained:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: dict[Path, str] = {}
+        self._kept: tuple[object, object] = (None, None)
         self.certificates: Mapping[str, RetainedCertificate] = {}
         self.bundles: Mapping[str, RetainedBundle] = {}
 
@@ -56,6 +58,9 @@ class Retained:
 
     def keep(self, delivery: Delivery) -> None:
         """Take over what a Model uses that is live now; forget the rest."""
+        kept = (delivery.model.certificates, delivery.model.bundles)
+        if all(map(is_, kept, self._kept)):
+            return
         self.certificates, self.bundles = retained_certificates(delivery), retained_bundles(delivery)
         wanted = {self._path(name, CERTIFICATE): item.material for name, item in self.certificates.items()}
         wanted |= {self._path(name, BUNDLE): item.material for name, item in self.bundles.items()}
@@ -65,6 +70,7 @@ class Retained:
         for path in self._written.keys() - wanted.keys():
             path.unlink(missing_ok=True)
         self._written = {path: material.digest for path, material in wanted.items()}
+        self._kept = kept
 
     def _path(self, name: str, suffix: str) -> Path:
         namespace, _, secret = name.partition("/")

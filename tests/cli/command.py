@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.binary import setting
+
 SCRIPT = Path(sys.executable).parent / "haloy"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -21,7 +23,7 @@ class Outcome:
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The test's environment without any setting of haloy's, wide enough that no line is folded."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HALOY_")}
-    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **(more or {})}
+    return {**kept, **setting(), "COLUMNS": "200", "NO_COLOR": "1", **(more or {})}
 
 
 def haloy(

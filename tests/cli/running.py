@@ -14,12 +14,14 @@ from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
 from haloy.model.listener import Bind
 from haloy.model.model import Model
 from haloy.proxies.base import ReloadCause, ReloadReason, ReloadRecord
-from haloy.proxies.haproxy.driver import Haproxy, HaproxySettings
+from haloy.proxies.haproxy.driver import Haproxy
+from haloy.proxies.haproxy.settings import HaproxySettings
 from haloy.reconciler import Reconciler
 from haloy.retained import Retained
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.status.desired import Programming
+from tests.support.binary import chosen
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 RELOADS = (
@@ -29,18 +31,20 @@ RELOADS = (
 
 
 @asynccontextmanager
-async def admin_port(paths: list[Path], state: Path, *, live: bool = True) -> AsyncIterator[str]:
-    """ADDRESS:PORT. `live` False: nothing of the files was confirmed by a proxy."""
+async def admin_port(
+    paths: list[Path], state: Path, *, live: bool = True, compiled: bool = False
+) -> AsyncIterator[str]:
+    """ADDRESS:PORT. `live` False: nothing of the files was confirmed by a proxy. `compiled`: that one has no Lua."""
     clock = SystemClock()
     settings = settings_for(paths, None)
     snapshot, translation = translate_paths(paths)
     board = StatusBoard(clock)
     generations = {ref: item.generation for ref, item in snapshot.objects.items()} if live else {}
-    board.proxy_ready(True)
+    board.proxy_ready(True, compiled=compiled)
     programming = Programming(live=generations)
     board.translated(translation.reports, snapshot.rejections, translation.delivery.model, programming)
     board.observed([_observation(translation.delivery.model, clock)])
-    proxy = Haproxy(HaproxySettings(state=state, fleet=settings.fleet))
+    proxy = Haproxy(HaproxySettings(state=state, fleet=settings.fleet, binary=chosen()))
     reconciler = Reconciler(
         Store(clock, []), proxy, lambda: context_of(settings), _nothing, board, Retained(state), Metrics(), clock
     )

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from haloy.status.desired import COMPILED
+from haloy.status.rules import COMPILED_RULES
 from tests.cli.command import EXAMPLES, Outcome, haloy
 from tests.cli.manifests import route, write
 from tests.cli.running import admin_port
@@ -55,6 +57,22 @@ async def test_status_is_also_json_and_yaml(tmp_path: Path) -> None:
         found = json.loads((await ask(admin, "status", "-o", "json")).out)
         assert found == yaml.safe_load((await ask(admin, "status", "-o", "yaml")).out)
     assert {item["kind"] for item in found["objects"]} == {"Route", "Backend", "HealthPolicy"}
+
+
+async def test_status_says_that_rules_are_compiled_and_on_which_routes(tmp_path: Path) -> None:
+    async with admin_port(QUICKSTART, tmp_path, compiled=True) as admin:
+        found = json.loads((await ask(admin, "status", "-o", "json")).out)
+        shown = (await ask(admin, "status")).out
+    assert found["notes"] == [COMPILED_RULES]
+    assert COMPILED_RULES in shown
+    concerned = {
+        one["metadata"]["name"]
+        for one in found["objects"]
+        if any(COMPILED in condition["message"] for condition in one["status"]["conditions"])
+    }
+    assert concerned == {"secure", "shop"}
+    async with admin_port(QUICKSTART, tmp_path) as admin:
+        assert json.loads((await ask(admin, "status", "-o", "json")).out)["notes"] == []
 
 
 async def test_status_shows_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from haloy.cli.configuration import Configuration, configuration
 from haloy.cli.offline import settings_for, translate_paths
 from haloy.cli.verdict import Complaint, verdict
 from haloy.model.refs import FieldRef, ObjectRef
-from haloy.proxies.haproxy.process.binary import find_binary
 from tests.cli.command import EXAMPLES, haloy
 from tests.cli.manifests import backend, route, write
+from tests.support.binary import haproxy
 
 
 @pytest.fixture
@@ -26,19 +26,19 @@ def changed(rendered: Configuration, old: bytes, new: bytes) -> Configuration:
 
 
 def test_a_good_configuration_is_not_complained_about(rendered: Configuration) -> None:
-    assert verdict(find_binary(None), rendered) == ()
+    assert verdict(haproxy(), rendered) == ()
 
 
-def test_a_complaint_is_traced_to_its_object_and_field(rendered: Configuration) -> None:
+def test_a_complaint_about_a_slot_is_traced_to_its_backend(rendered: Configuration) -> None:
     broken = changed(rendered, b"    cookie SHOP insert", b"    cookie SHOP nonsense")
-    complaints = verdict(find_binary(None), broken)
-    fields = {FieldRef(ObjectRef("Backend", "default", name), "spec.sessionAffinity") for name in ("shop", "shop-next")}
-    assert {complaint.source for complaint in complaints} == fields
+    complaints = verdict(haproxy(), broken)
+    backends = {FieldRef(ObjectRef("Backend", "default", name), "") for name in ("shop", "shop-next")}
+    assert {complaint.source for complaint in complaints} == backends
     assert all(complaint.fatal and "cookie" in complaint.message for complaint in complaints)
 
 
 def test_a_complaint_about_nobodys_line_is_told_all_the_same(rendered: Configuration) -> None:
-    (complaint,) = verdict(find_binary(None), changed(rendered, b"    spread-checks 5\n", b"    nonsense 5\n"))
+    (complaint,) = verdict(haproxy(), changed(rendered, b"    spread-checks 5\n", b"    nonsense 5\n"))
     assert complaint.source is None
     assert complaint.fatal
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.process.binary import find_binary
 from tests.cli.command import EXAMPLES, haloy
 from tests.cli.manifests import backend, certificate_files, route, write
+from tests.support.binary import haproxy
 
 TO_SHOP = "rules:\n- backendRefs: [{name: shop}]"
 
@@ -21,15 +21,21 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_block_is_commented_with_its_object() -> None:
+def test_every_slot_is_commented_with_its_backend_and_none_is_spare() -> None:
     shown = haloy("render", EXAMPLES / "canary").out
-    for source in (
-        "Backend default/shop spec.sessionAffinity",
-        "HealthPolicy default/web spec.http",
-        "Route default/shop spec.rules[0].filters[0]",
-    ):
-        assert re.search(rf"^ +# {re.escape(source)}$", shown, re.MULTILINE), source
+    headings = re.findall(r"^# Backend default/(\S+)\nbackend slot\.\S+$", shown, re.MULTILINE)
+    assert sorted(headings) == ["shop", "shop-next"]
+    assert len(re.findall(r"^backend slot\.", shown, re.MULTILINE)) == 2
+    assert re.search(r"^ +# Backend default/shop spec.endpoints$", shown, re.MULTILINE)
     assert "# ===== maps/paths.map =====\n" in shown
+
+
+def test_without_lua_every_block_is_commented_with_its_object(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("lua: false\n")
+    shown = haloy("render", EXAMPLES / "canary", "--config", tmp_path / "settings.yaml").out
+    assert "lua-load" not in shown
+    assert re.search(r"^ +# Route default/shop spec.rules\[0\].filters\[0\]$", shown, re.MULTILINE)
+    assert "http-after-response set-header x-version next" in shown
 
 
 def test_keys_are_never_printed(folder: Path) -> None:
@@ -45,14 +51,14 @@ def test_the_directory_is_one_that_haproxy_accepts(folder: Path, tmp_path: Path)
     outcome = haloy("render", folder, "--out", out)
     assert outcome.code == 0
     assert outcome.out.startswith(f"{out}: ")
-    checked = subprocess.run([find_binary(None), "-c", "-f", out], capture_output=True, env={}, timeout=60, check=False)
+    checked = subprocess.run([haproxy(), "-c", "-f", out], capture_output=True, env={}, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
 
 
 def test_only_the_owner_may_read_what_is_written(folder: Path, tmp_path: Path) -> None:
     haloy("render", folder, "--out", tmp_path / "out")
     pem = list((tmp_path / "out" / "certs").glob("*.pem"))
-    assert len(pem) == 2
+    assert len(pem) == 3
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in pem)
 
 
@@ -62,7 +68,7 @@ def test_rendering_again_takes_away_what_is_gone_and_nothing_else(folder: Path, 
     (out / "mine.txt").write_text("mine")
     write(folder / "a.yaml", backend("shop"), route("shop", TO_SHOP))
     assert haloy("render", folder, "--out", out).code == 0
-    assert [path.name for path in (out / "certs").glob("*.pem")] == ["fallback.pem"]
+    assert {path.name for path in (out / "certs").glob("*.pem")} == {"default.pem", "fallback.pem"}
     assert (out / "mine.txt").read_text() == "mine"
 
 
@@ -88,16 +94,41 @@ def test_what_is_left_out_is_said_and_the_rest_is_rendered(tmp_path: Path) -> No
     outcome = haloy("render", "a.yaml", cwd=tmp_path)
     assert outcome.code == 1
     assert outcome.err.startswith("haloy: left out: a.yaml:")
-    assert "default/shop:0 " in outcome.out
+    assert re.search(r"^default/shop:0:[0-9a-f]{8} default/shop$", outcome.out, re.MULTILINE)
     assert "default/bad" not in outcome.out
 
 
-def test_one_object_can_be_looked_at() -> None:
+def test_one_route_can_be_looked_at_and_its_programs_are_told_in_words() -> None:
     shown = haloy("render", EXAMPLES / "canary", "--object", "route/default/shop").out
-    assert "http-after-response set-header x-version next" in shown
-    assert "default/shop:testers cluster.default.shop-next" in shown
-    assert re.search(r"^shop\.localhost/ ", shown, re.MULTILINE)
+    assert re.search(r"^# !\S+ response header 'x-version' is set to 'next'$", shown, re.MULTILINE)
+    chain = re.search(
+        r"^# (\?\S+) header 'x-canary' is 'always': rule (default/shop:testers:\S+)$", shown, re.MULTILINE
+    )
+    assert chain is not None
+    assert f"\n{chain[1]} 1 header x-canary always rule {chain[2]}" in shown
+    assert f"\nshop.localhost/ {chain[1]}\n" in shown
+    assert re.search(rf"^{chain[2]} !\S+:default/shop-next$", shown, re.MULTILINE)
+    weights = re.search(r"^default/shop:everybody:\S+ (%\S+)$", shown, re.MULTILINE)
+    assert weights is not None
+    assert f"\n{weights[1]} 10\n" in shown
     assert "balance roundrobin" not in shown
+
+
+def test_one_backend_can_be_looked_at_in_its_slot() -> None:
+    shown = haloy("render", EXAMPLES / "canary", "--object", "backend/default/shop-next").out
+    slot = re.search(r"^# Backend default/shop-next\nbackend (\S+)$", shown, re.MULTILINE)
+    assert slot is not None
+    assert "balance roundrobin" in shown
+    assert f"\ndefault/shop-next {slot[1]}\n" in shown
+    assert f"\n{slot[1]} /healthz\n" in shown
+    assert ":default/shop-next\n" in shown
+    assert "default/shop " not in shown
+
+
+def test_one_health_policy_is_what_it_makes_of_slots() -> None:
+    shown = haloy("render", EXAMPLES / "canary", "--object", "healthpolicy/default/web").out
+    assert shown.count("option httpchk") == 2
+    assert shown.count(" /healthz\n") == 2
 
 
 def test_an_object_that_is_not_there_is_said() -> None:

@@ -44,9 +44,10 @@ def _end(product: Product) -> None:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Started with an empty directory."""
-    running = Product(tmp_path_factory.mktemp("product"))
+def product(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Product]:
+    """Started with an empty directory; as a parameter: with these flags (`BOTH_WAYS`)."""
+    flags: tuple[str, ...] = getattr(request, "param", ())
+    running = Product(tmp_path_factory.mktemp("product"), *flags)
     try:
         running.start()
         yield running

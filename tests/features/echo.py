@@ -4,6 +4,7 @@ import json
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 class Echo:
     """One upstream. `health` is the status of /healthz, `status` that of every other answer; `seen` what arrived, in order.
 
-    While `gate` is closed, answers wait (not those of /healthz); `seen` counts them already.
+    While `gate` is closed, answers wait (not those of /healthz); `seen` counts them already. `delay`: seconds that they all take.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Echo:
     seen: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    delay: float = 0.0
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -72,6 +74,7 @@ def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None, address: s
             (upstream.checks if check else upstream.seen).append(record)
             if not check:
                 upstream.gate.wait(30)
+                time.sleep(upstream.delay)
             body = json.dumps(record).encode()
             self.send_response(upstream.health if check else upstream.status)
             self.send_header("content-type", "application/json")

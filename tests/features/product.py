@@ -15,10 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from tests.support.binary import setting
 from tests.support.ports import free_port
 
 T = TypeVar("T")
 DEADLINE = 20.0
+
+BOTH_WAYS = pytest.mark.parametrize(
+    "product", [(), ("--no-lua",)], ids=["lua", "compiled"], indirect=True, scope="module"
+)
+"""For files whose rules must do the same as programs and compiled."""
 
 
 def eventually(
@@ -115,7 +123,12 @@ class Product:
     def start(self, wait: bool = True) -> "Product":
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                self.command(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **setting()},
             )
         if wait:
             eventually(lambda: self.view("/readyz"), lambda text: text == "ok\n", f"ready\n{self.log_tail()}")

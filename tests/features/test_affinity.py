@@ -6,7 +6,9 @@ from http.cookies import SimpleCookie
 import pytest
 
 from tests.features.echo import Echo
-from tests.features.product import Answer, Product, backend, eventually, policy, route
+from tests.features.product import BOTH_WAYS, Answer, Product, backend, eventually, policy, route
+
+pytestmark = BOTH_WAYS
 
 COOKIE = "sessionAffinity: {cookie: {name: SRV, maxAge: 1h}}"
 QUICK = (

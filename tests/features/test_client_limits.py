@@ -180,8 +180,9 @@ SECOND = b"GET /smuggled HTTP/1.1\r\n" + H + b"\r\n"
 def test_an_ambiguous_request_is_refused(limited: Product, up: Upstream, name: str) -> None:
     before = len(up.requests)
     found = statuses(exchange(limited.http, REFUSED[name]))
-    assert found
-    assert 400 <= found[0] < 500
+    if name != "two lengths":  # From HAProxy 3.2 on that connection is closed without an answer.
+        assert found
+    assert all(400 <= status < 500 for status in found)
     assert len(up.requests) == before
 
 

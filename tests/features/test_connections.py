@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.features.echo import Echo
-from tests.features.product import Product, backend, eventually, route
+from tests.features.product import Product, backend, eventually, policy, route
 from tests.features.raw import Raw, raw, unaccepting
 
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -96,3 +96,17 @@ def test_the_proxy_protocol_tells_who_asks(connected: Product, listener: Raw) ->
     assert (command, family, length >= 12) == (0x21, 0x11, True)
     assert (source, target, port) == (b"\x7f\0\0\x09", b"\x7f\0\0\x01", connected.http)
     assert starts["none"].startswith(b"GET /none ")
+
+
+def test_checks_of_an_endpoint_that_comes_at_run_time_begin_with_the_proxy_protocol_too(
+    connected: Product, listener: Raw
+) -> None:
+    spec = "healthPolicy: asked\nconnections: {sendProxyProtocol: v1}"
+    endpoint = f"{{address: 127.0.0.1, port: {listener.port}}}"
+    connected.write("asked.yaml", policy("asked", "http: {path: /asked}\ninterval: 1s\ntimeout: 1s"))
+    for name in ("first", "later"):  # The second finds the kind of Backend there: it needs no reload.
+        connected.write(f"{name}.yaml", backend(name, endpoint, extra=spec))
+        connected.wait_condition("Backend", name, "Healthy", "True", "AllHealthy")
+    asked = [data for data in listener.starts if b"GET /asked " in data]
+    assert len(asked) >= 2
+    assert all(data.startswith(b"PROXY ") for data in asked)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.features.echo import Echo
-from tests.features.product import Product, backend, route
+from tests.features.product import BOTH_WAYS, Product, backend, route
+
+pytestmark = BOTH_WAYS
 
 RULES = """
 hosts: [f.example.com]

@@ -208,11 +208,13 @@ def test_a_corrupt_newest_configuration_falls_back_one_generation(
     fresh: Callable[..., Product], upstreams: Callable[[str], Echo]
 ) -> None:
     product = prepared(fresh(), upstreams)
-    product.write("b.yaml", backend("b", upstreams("b").endpoint))
+    current = product.state / "haproxy" / "current"
+    before = current.readlink()
+    product.write("b.yaml", backend("b", upstreams("b").endpoint, extra="connections: {connectTimeout: 1234ms}"))
     eventually(lambda: product.object("Backend", "b"))
     product.wait_condition("Backend", "b", "Programmed", "True")
+    assert current.readlink() != before, "a new kind of Backend makes a new generation"
     product.stop()
-    current = product.state / "haproxy" / "current"
     for fragment in current.glob("*.cfg"):
         fragment.unlink()
         fragment.write_text("garbage !\n")
@@ -220,6 +222,7 @@ def test_a_corrupt_newest_configuration_falls_back_one_generation(
     product.directory.rename(aside)  # only the state folder can help now
     product.start(wait=False)
     product.wait_answer("a.test", "/", lambda answer: answer.status == 200)
+    assert current.readlink() == before
     aside.rename(product.directory)
 
 

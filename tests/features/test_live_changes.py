@@ -84,7 +84,7 @@ def test_a_new_host_of_a_known_backend_needs_no_reload(base: Product) -> None:
     assert base.reload_count() == before
 
 
-def test_a_structural_change_reloads_and_says_why(base: Product, upstreams: Callable[[str], Echo]) -> None:
+def test_a_new_backend_needs_no_reload(base: Product, upstreams: Callable[[str], Echo]) -> None:
     before = base.reload_count()
     base.write(
         "new.yaml",
@@ -92,9 +92,22 @@ def test_a_structural_change_reloads_and_says_why(base: Product, upstreams: Call
         + route("new", "hosts: [new.test]\nrules: [{backendRefs: [{name: new}]}]"),
     )
     base.wait_answer("new.test", "/", lambda answer: answer.upstream == "c")
+    (base.directory / "new.yaml").unlink()
+    base.wait_answer("new.test", "/", lambda answer: answer.status == 404)
+    assert base.reload_count() == before
+
+
+def test_a_structural_change_reloads_and_says_why(base: Product, upstreams: Callable[[str], Echo]) -> None:
+    before = base.reload_count()
+    base.write(
+        "other.yaml",
+        backend("other", upstreams("c").endpoint, extra="connections: {connectTimeout: 1234ms}")
+        + route("other", "hosts: [other.test]\nrules: [{backendRefs: [{name: other}]}]"),
+    )
+    base.wait_answer("other.test", "/", lambda answer: answer.upstream == "c")
     eventually(base.reload_count, lambda count: count == before + 1)
-    assert '"backend-added"' in base.view("/v1/reloads")
-    assert "backend/default/new" in base.view("/v1/reloads")
+    assert '"new-profile"' in base.view("/v1/reloads")
+    assert "backend/default/other" in base.view("/v1/reloads")
 
 
 def test_editors_symlinks_and_checkouts(base: Product, upstreams: Callable[[str], Echo]) -> None:

@@ -89,13 +89,13 @@ def test_cycles_reloads_and_commands_are_counted(measured: Product) -> None:
         name: value(measured, name) or 0 for name in ("haloy_runtime_commands_total", "haloy_apply_seconds_count")
     }
     applied = value(measured, "haloy_cycles_total", result="applied")
-    reloads = value(measured, "haloy_reloads_total", reason=ReloadCause.BACKEND_ADDED.value, result="ok")
+    reloads = value(measured, "haloy_reloads_total", reason=ReloadCause.NEW_PROFILE.value, result="ok")
     assert applied is not None
     assert reloads == 1
     measured.write("more.yaml", route("more", "hosts: [more.test]\nrules: [{backendRefs: [{name: shop}]}]"))
     measured.wait_answer("more.test", "/more", lambda answer: answer.status == 200)
     settled(measured, {("haloy_cycles_total", (("result", "applied"),)): applied + 1})
-    assert value(measured, "haloy_reloads_total", reason="backend-added", result="ok") == 1
+    assert value(measured, "haloy_reloads_total", reason="new-profile", result="ok") == 1
     assert (value(measured, "haloy_runtime_commands_total") or 0) > before["haloy_runtime_commands_total"]
     assert value(measured, "haloy_apply_seconds_count") == before["haloy_apply_seconds_count"] + 1
     assert 0 < (value(measured, "haloy_apply_seconds_sum") or 0) < 60
@@ -109,7 +109,8 @@ def test_objects_certificates_and_endpoints_are_told_as_they_are(
     days = (value(measured, "haloy_certificate_expiry_seconds", certificate="default/shop") or 0) / 86_400
     assert 89 < days < 90.1
     up = f"127.0.0.1:{upstreams('a').port}"
-    assert value(measured, "haloy_endpoint_health", backend="default/checked", endpoint=up, health="Healthy") == 1
+    labels = (("backend", "default/checked"), ("endpoint", up), ("health", "Healthy"))
+    settled(measured, {("haloy_endpoint_health", labels): 1})
     states = [
         (sample.labels["health"], sample.value)
         for sample in samples(measured)
@@ -178,7 +179,8 @@ def test_counters_by_route_go_on_over_a_reload(measured: Product, upstreams: Cal
     before = value(measured, "haloy_route_requests_total", route="default/other") or 0
     assert before >= 5
     reloads = measured.reload_count()
-    measured.write("extra.yaml", backend("extra", upstreams("c").endpoint))
+    unusual = "loadBalancing: {algorithm: First}"
+    measured.write("extra.yaml", backend("extra", upstreams("c").endpoint, extra=unusual))
     eventually(measured.reload_count, lambda count: count > reloads)
     key = ("haloy_route_requests_total", (("route", "default/other"),))
     settled(measured, {key: before})
@@ -192,3 +194,21 @@ def test_the_proxy_is_told_of(measured: Product) -> None:
     assert info.labels["version"].startswith(("2.", "3."))
     assert (value(measured, "haloy_proxy_max_connections") or 0) > 100
     assert value(measured, "haloy_proxy_restarts_total") == 0
+
+
+def test_spare_slots_are_taken_and_no_slot_is_shown_by_its_name(
+    measured: Product, upstreams: Callable[[str], Echo]
+) -> None:
+    def taken() -> float:
+        return value(measured, "haloy_proxy_taken_slots") or 0
+
+    def spare() -> float:
+        return sum(sample.value for sample in samples(measured) if sample.name == "haloy_proxy_spare_slots")
+
+    before, reloads = (taken(), spare()), measured.reload_count()
+    measured.write("one-more.yaml", backend("one-more", upstreams("c").endpoint))
+    eventually(lambda: (taken(), spare()), lambda found: found == (before[0] + 1, before[1] - 1))
+    assert measured.reload_count() == reloads
+    assert (value(measured, "haloy_proxy_spare_slot_bytes") or 0) > 100_000
+    assert value(measured, "haloy_backend_requests_total", backend="default/one-more") == 0
+    assert "slot." not in measured.view("/metrics")

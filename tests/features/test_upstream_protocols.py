@@ -113,8 +113,12 @@ def test_a_web_socket_works_both_ways_and_lives_through_a_reload(
     with dial(passing, "/chat") as connection:
         assert exchange(connection, b"\x81\x05hello") == b"\x81\x05hello"
         reloads = passing.reload_count()
-        passing.write("more.yaml", backend("more", upstreams("more").endpoint))
+        more = backend("more", upstreams("more").endpoint)
+        match = '{path: {type: RegularExpression, value: "/new/[0-9]+"}}'
+        rules = f"hosts: [more.test]\nrules:\n- matches: [{match}]\n  backendRefs: [{{name: more}}]"
+        passing.write("more.yaml", more + route("more", rules))
         eventually(passing.reload_count, lambda count: count > reloads)
+        eventually(lambda: passing.get("more.test", "/new/1").status, lambda status: status == 200)
         assert exchange(connection, b"\x82\x7e" + b"x" * 50_000) == b"\x82\x7e" + b"x" * 50_000
 
 

@@ -112,3 +112,23 @@ def test_an_authority_that_changes_decides_from_then_on(verified: Product) -> No
     verified.write("secrets.yaml", text + OURS.secret("rotating"))
     verified.wait_condition("Backend", "rotating", "Healthy", "True", "AllHealthy")
     assert verified.get("rotating.test").status == 200
+
+
+@pytest.mark.parametrize("check", ["tcp: {}", "http: {path: /}"], ids=["tcp", "http"])
+def test_checks_of_endpoints_that_come_at_run_time_verify_as_requests_do(
+    verified: Product, peers: dict[str, Echo], check: str
+) -> None:
+    endpoint = f"{{address: 127.0.0.1, port: {peers['https'].port}}}"
+    kind = check.partition(":")[0]
+    verified.write(f"{kind}.yaml", policy(kind, QUICK.replace("tcp: {}", check)))
+
+    def tls(name: str, settings: str) -> str:
+        return backend(name, endpoint, extra=f"protocol: https\nhealthPolicy: {kind}\ntls: {settings}")
+
+    verified.write("first.yaml", tls("first", TLS["right"]))
+    verified.wait_condition("Backend", "first", "Healthy", "True", "AllHealthy")
+    before = verified.reload_count()
+    verified.write("later.yaml", tls("later", TLS["right"]) + tls("later-wrong", TLS["wrong-ca"]))
+    verified.wait_condition("Backend", "later", "Healthy", "True", "AllHealthy")
+    verified.wait_condition("Backend", "later-wrong", "Healthy", "False", "NoneHealthy")
+    assert verified.reload_count() == before

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from haloy.proxies.haproxy.process.binary import find_binary
+from tests.support.binary import haproxy
 
 
 @pytest.fixture(scope="session")
 def haproxy_binary() -> Path:
-    """HAProxy as haloy itself finds it."""
-    return find_binary(None)
+    """HAProxy as haloy itself finds it, or as it was chosen."""
+    return haproxy()

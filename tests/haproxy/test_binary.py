@@ -52,6 +52,12 @@ def test_a_build_without_lua_and_quic_says_so() -> None:
     assert (build.lua, build.openssl, build.payload_limited) == (None, None, True)
 
 
+@pytest.mark.parametrize("words", ["OpenSSL", "SSL library"])
+def test_the_name_of_openssls_line_changed_in_3_2(words: str) -> None:
+    build = binary.parse_build(Path("h"), f"HAProxy version 3.2.26-1\nRunning on {words} version : OpenSSL 3.6.5\n")
+    assert build.openssl == "OpenSSL 3.6.5"
+
+
 def test_a_development_version_has_a_number_too() -> None:
     build = binary.parse_build(Path("h"), "HAProxy version 3.4-dev5-abc 2026/01/01\n")
     assert build.version == (3, 4, 0)
@@ -75,3 +81,18 @@ def test_old_and_bad_versions_are_refused(version: tuple[int, int, int], words: 
 @pytest.mark.parametrize("version", [(2, 8, 20), (2, 8, 25), (3, 0, 19), (3, 2, 15), (3, 4, 0)])
 def test_good_versions_are_not(version: tuple[int, int, int]) -> None:
     assert binary.refusal(version) is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "refused"),
+    [
+        ("3.0.11", True),
+        ("3.0.11-1", True),
+        ("3.0.11-1+deb13u2", True),
+        ("3.0.11-1+deb13u3", False),
+        ("3.0.11-1+deb13u10", False),
+        ("3.0.11-1+other13u5", True),
+    ],
+)
+def test_a_version_that_its_distribution_has_mended_is_not_bad(printed: str, refused: bool) -> None:
+    assert (binary.refusal((3, 0, 11), printed) is not None) is refused

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haloy.proxies.haproxy import names
-from haloy.proxies.haproxy.artifacts import Server
+from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section, Server
 from haloy.proxies.haproxy.observe.measure import measure
 from haloy.proxies.haproxy.observe.observe import Observer
 from haloy.proxies.haproxy.process.server_state import parse
@@ -81,10 +81,10 @@ async def saying(path: Path, answer: str) -> AsyncIterator[RuntimeApi]:
 
 @pytest.mark.parametrize("answer", ODD)
 async def test_health_and_counters_are_unavailable(tmp_path: Path, answer: str) -> None:
-    servers = {("cluster.a.b", "s"): SERVER}
+    artifacts = Artifacts("r1", (Fragment("30-clusters-00.cfg", (Section("cluster.a.b", "", servers=(SERVER,)),)),))
     async with saying(tmp_path / "odd.sock", answer) as api:
         with contextlib.suppress(RuntimeUnavailable), understood("health"):
-            found, _ = await Observer().observe(api, servers, "r1", datetime.now(UTC))
+            found = await Observer().observe(api, artifacts, "r1", datetime.now(UTC))
             assert not found.endpoints or "99" in answer
         with pytest.raises(RuntimeUnavailable, match="counters cannot be read"), understood("counters"):
-            await measure(api, NOBODY, routes=bool(names.ROUTES), reloads=0)
+            await measure(api, NOBODY, clusters={}, baselines={}, routes=bool(names.ROUTES), reloads=0)

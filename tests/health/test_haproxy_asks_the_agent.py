@@ -14,9 +14,9 @@ from haloy.clock import SystemClock
 from haloy.health.agent import AgentServer, answer
 from haloy.health.monitor import HealthMonitor
 from haloy.model.health import EndpointHealth, EndpointKey, GrpcCheck, Health
-from haloy.proxies.haproxy.process.binary import find_binary
 from tests.health.grpc_server import NOT_SERVING, SERVING, grpc_health
 from tests.health.targets import key, target
+from tests.support import binary
 
 CONFIGURATION = """
 global
@@ -38,7 +38,7 @@ def token(found: EndpointKey) -> str:
 
 @pytest.fixture(scope="module")
 def haproxy() -> Path:
-    return find_binary(None)
+    return binary.haproxy()
 
 
 class Stats:

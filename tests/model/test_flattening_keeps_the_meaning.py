@@ -1,6 +1,9 @@
 """Looking one entry up and trying its candidates gives what trying every candidate of the host gives."""
 
+from dataclasses import replace
+
 from hypothesis import given
+from hypothesis import strategies as st
 
 from haloy.model.flatten import Flattened, flatten, unconditional
 from haloy.model.routing import Candidate, HostKind, Match, PathKind, PathMatch, Rule, VirtualHost
@@ -35,6 +38,26 @@ def test_only_the_last_of_an_entry_is_unconditional(vhost: VirtualHost) -> None:
 def test_entries_are_unique_and_sorted(vhost: VirtualHost) -> None:
     keys = [(entry.path, entry.kind is PathKind.PREFIX) for entry in flatten(vhost).entries]
     assert keys == sorted(set(keys))
+
+
+@given(virtual_hosts(), st.data())
+def test_what_changed_among_the_candidates_changes_only_its_entries(vhost: VirtualHost, data: st.DataObject) -> None:
+    keep = data.draw(st.lists(st.booleans(), min_size=len(vhost.candidates), max_size=len(vhost.candidates)))
+    many = tuple(
+        candidate(f"r{number}", PathMatch(PathKind.EXACT, f"/many/{number}"), method="GET") for number in range(200)
+    )
+    before = replace(
+        vhost, candidates=(*many, *(one for one, kept in zip(vhost.candidates, keep, strict=True) if kept))
+    )
+    after = replace(vhost, candidates=(*many[data.draw(st.integers(0, 3)) :], *vhost.candidates))
+    for old, new in ((before, after), (after, before), (before, before)):
+        flat = flatten(old)
+        found, scratch = flatten(new, (old, flat)), flatten(new)
+        assert found == scratch
+        known = {(entry.kind, entry.path): entry for entry in flat.entries}
+        for entry in found.entries:
+            last = known.get((entry.kind, entry.path))
+            assert last is entry or last != entry
 
 
 def test_an_exact_key_falls_back_to_the_prefix_of_the_same_path() -> None:

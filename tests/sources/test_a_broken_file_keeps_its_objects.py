@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from haloy.sources.yaml_documents import MAX_BYTES
 from tests.sources.manifests import Running, backend, hosts, join, names, ref, route, serving
 
@@ -65,6 +67,30 @@ async def test_without_an_earlier_version_nothing_is_kept(tmp_path: Path) -> Non
     async with serving(tmp_path) as running:
         assert names(await running.synced()) == ["route/default/two"]
         assert (await rejected(running)).startswith("a.yaml:9:1 kept=False")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["never-valid", "valid-before"])
+@pytest.mark.parametrize("end", ["deleted", "renamed", "mended"])
+async def test_what_is_said_of_a_file_ends_with_it(tmp_path: Path, known: bool, end: str) -> None:
+    path = tmp_path / "a.yaml"
+    (tmp_path / "b.yaml").write_text(route("two"))
+    if known:
+        path.write_text(route("one"))
+    async with serving(tmp_path) as running:
+        await running.synced()
+        path.write_text(BROKEN)
+        assert f"kept={known}" in await rejected(running)
+        match end:
+            case "deleted":
+                path.unlink()
+            case "renamed":
+                path.rename(tmp_path / "a.yaml.orig")
+            case "mended":
+                path.write_text(route("one"))
+        left = {"two", "one"} if end == "mended" else {"two"}
+        await running.until(
+            lambda s: s.rejections == () and {r.name for r in s.objects} == left, "no rejection, and what is left"
+        )
 
 
 async def test_a_restart_with_a_broken_file_keeps_its_objects(tmp_path: Path) -> None:

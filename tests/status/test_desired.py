@@ -1,5 +1,6 @@
 """The status of objects as a function of what is known."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -39,10 +40,11 @@ def statuses(
     observations: tuple[Observation, ...] = (),
     previous: dict[ObjectRef, Status] | None = None,
     now: datetime = NOW,
+    compiled: Collection[ObjectRef] = (),
 ) -> dict[ObjectRef, Status]:
     reports = REPORTS if reports is None else reports
     health = HealthView(MODEL.clusters, observations)
-    return desired(Inputs(reports, rejections, MODEL, programming, health, now, previous or {}))
+    return desired(Inputs(reports, rejections, MODEL, programming, health, now, previous or {}, compiled))
 
 
 def state(status: Status, type: ConditionType) -> tuple[ConditionStatus, Reason]:

@@ -1,5 +1,6 @@
 """A board that has seen any sequence of events shows what one would that had seen only the last of each."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -11,10 +12,12 @@ from haloy.model.cluster import Cluster, Endpoint
 from haloy.model.health import EndpointHealth, EndpointKey, Health, HealthCheck, Observation, TcpCheck
 from haloy.model.listener import Fleet
 from haloy.model.model import Certificate, Model
-from haloy.model.refs import ObjectRef
+from haloy.model.refs import FieldRef, ObjectRef
+from haloy.model.routing import Candidate, HostKind, Match, PathKind, PathMatch, Rule, VirtualHost
 from haloy.status.board import SENTENCES, StatusBoard, shortened
 from haloy.status.desired import Inputs, Programming, desired
 from haloy.status.health import HealthView
+from haloy.status.rules import with_conditions_or_filters
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NAMES = ("a", "b", "c")
@@ -53,7 +56,29 @@ certificates = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 2)).map(
         for name, days in sorted(chosen.items())
     )
 )
-models = st.builds(lambda some, pems: Model(Fleet(listeners=()), (), some, pems), clusters, certificates)
+
+
+def vhost(conditional: Iterable[ObjectRef]) -> VirtualHost:
+    """One host with a rule of every Route; those of `conditional` look at the method, too."""
+    chosen = set(conditional)
+    return VirtualHost(
+        "a.example",
+        HostKind.EXACT,
+        tuple(
+            Candidate(
+                Match(PathMatch(PathKind.PREFIX, f"/{ref.name}"), method="GET" if ref in chosen else None),
+                Rule(f"{ref.key}:0", FieldRef(ref, "spec.rules[0]")),
+                FieldRef(ref, "spec.rules[0]"),
+            )
+            for ref in ROUTES
+        ),
+    )
+
+
+hosts = st.lists(st.sampled_from(ROUTES), unique=True).map(lambda conditional: (vhost(conditional),))
+models = st.builds(
+    lambda vhosts, some, pems: Model(Fleet(listeners=()), vhosts, some, pems), hosts, clusters, certificates
+)
 subsets = st.lists(st.sampled_from(NAMES), unique=True).map(
     lambda names: tuple(f"web/{name}" for name in sorted(names))
 )
@@ -74,6 +99,7 @@ programmings = st.builds(
     st.dictionaries(st.sampled_from((*ROUTES, *BACKENDS)), st.integers(1, 2)),
     st.sampled_from(("", "check failed")),
     st.dictionaries(st.sampled_from(ROUTES), st.just("words")),
+    st.sampled_from(("", "a new profile", "a new regular expression")),
     st.sampled_from((0, 1, 2)),
 )
 observations = st.lists(
@@ -101,7 +127,7 @@ def test_the_statuses_are_those_of_a_start_from_scratch(first: tuple, events: li
         version = board.version
         match event:
             case bool():
-                board.proxy_ready(event)
+                board.proxy_ready(event, compiled=event)
                 seen = seen if event else []
             case tuple():
                 board.translated(*event)
@@ -110,7 +136,9 @@ def test_the_statuses_are_those_of_a_start_from_scratch(first: tuple, events: li
                 board.observed(event)
                 seen = event
         found, refused, model, _ = last
-        fresh = desired(Inputs(found, refused, model, board.programming, HealthView(model.clusters, seen), NOW, before))
+        compiled = with_conditions_or_filters(model) if board.programming.compiled else ()
+        health = HealthView(model.clusters, seen)
+        fresh = desired(Inputs(found, refused, model, board.programming, health, NOW, before, compiled))
         assert board.statuses == fresh
         assert list(board.statuses) == list(fresh)
         assert (board.version != version) == (before != fresh)

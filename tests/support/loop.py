@@ -21,6 +21,7 @@ from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
 from haloy.translate import Context
 from tests.features.product import fetch
+from tests.support.binary import chosen
 from tests.support.ports import free_port
 
 BACKEND = {
@@ -72,7 +73,9 @@ async def running_loop(root: Path) -> AsyncIterator[Loop]:
             Listener("https", (Bind("127.0.0.1", tls_port),), tls=True, public_port=tls_port),
         )
     )
-    proxy = Haproxy(HaproxySettings(root, fleet, min_reload_interval=0.0, access_log=None), clock=clock)
+    proxy = Haproxy(
+        HaproxySettings(root, fleet, binary=chosen(), min_reload_interval=0.0, access_log=None), clock=clock
+    )
     store = Store(clock, ["test"])
     board = StatusBoard(clock)
 

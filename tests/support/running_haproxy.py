@@ -56,7 +56,8 @@ def options(directory: Path, **changes: Any) -> HaproxyOptions:
 def write_files(directory: Path, artifacts: Artifacts, pem: Mapping[str, bytes] | None = None) -> Path:
     """`directory/conf` with everything that HAProxy reads; the fallback certificate is made up unless given."""
     conf = directory / "conf"
-    files = {"certs/fallback.pem": fallback_pem(), **config_files(artifacts), **(pem or {})}
+    own = fallback_pem()
+    files = {"certs/fallback.pem": own, "certs/default.pem": own, **config_files(artifacts), **(pem or {})}
     (directory / "state").touch()
     for name, content in files.items():
         path = conf / name

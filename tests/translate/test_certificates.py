@@ -10,6 +10,7 @@ from haloy.api.v1alpha1 import TlsSecret
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import HostTls
 from haloy.translate import (
+    Memo,
     RetainedCertificate,
     Translation,
     read_retained,
@@ -199,3 +200,16 @@ def test_a_later_route_may_add_a_certificate_but_no_redirect() -> None:
         one.type is ConditionType.PARTIALLY_INVALID and "route/web/first, which goes first, has no" in one.message
         for one in later
     )
+
+
+def test_a_renewed_certificate_is_delivered_though_its_routes_stay_the_same() -> None:
+    spec = {
+        "hosts": ["shop.example"],
+        "tls": {"secretName": "shop-tls"},
+        "rules": [{"backendRefs": [{"name": "shop"}]}],
+    }
+    objects = [route("shop", spec), backend("shop")]
+    memo = Memo()
+    translate(snapshot([*objects, secret("shop-tls", GOOD)]), context(), memo)
+    renewed = snapshot([*objects, secret("shop-tls", issue("shop.example", "www.shop.example"))])
+    assert translate(renewed, context(), memo) == translate(renewed, context())

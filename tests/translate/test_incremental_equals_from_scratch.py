@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from haloy.api.snapshot import Object, Resolution, Snapshot
 from haloy.model.refs import FieldRef, ObjectRef
+from haloy.model.revised import Revised
 from haloy.translate import Memo, Translation, retained_bundles, retained_certificates, translate
 from tests.translate.pools import (
     NAMES_IN_DNS,
@@ -42,13 +43,13 @@ class Incremental(RuleBasedStateMachine):
 
     @rule(changed=objects())
     def put(self, changed: Object) -> None:
-        self.change(objects={**self.snapshot.objects, changed.ref: changed})
+        self.change(objects=Revised.of(self.snapshot.objects).revised({changed.ref: changed}))
 
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         if self.snapshot.objects:
             gone = data.draw(st.sampled_from(sorted(self.snapshot.objects)))
-            self.change(objects={ref: item for ref, item in self.snapshot.objects.items() if ref != gone})
+            self.change(objects=Revised.of(self.snapshot.objects).revised({}, [gone]))
 
     @rule()
     def read_everything_anew(self) -> None:

@@ -20,6 +20,9 @@ _GAUGES: tuple[tuple[str, str, str], ...] = (
     ("response_ms", "response_time_ms", "Mean milliseconds to the response headers over the last 1,024 requests."),
 )
 
+_PROFILES = 50
+"""Profiles that have a label of their own: those with the fewest free places."""
+
 
 class TrafficCollector(Collector):
     """Turns one Measurements into metric families; a fresh one is registered for each scrape."""
@@ -35,6 +38,7 @@ class TrafficCollector(Collector):
         )
         yield from _families("endpoint", ("backend", "endpoint"), measured.endpoints.items(), _GAUGES)
         yield from self._proxy()
+        yield from self._room()
 
     def _proxy(self) -> Iterator[Metric]:
         info = self._measurements.info
@@ -53,6 +57,32 @@ class TrafficCollector(Collector):
         version = GaugeMetricFamily("haloy_proxy_info", "The proxy that runs.", labels=("proxy", "version"))
         version.add_metric((info.name, info.version), 1)
         yield version
+
+    def _room(self) -> Iterator[Metric]:
+        room = self._measurements.capacity
+        spare = GaugeMetricFamily(
+            "haloy_proxy_spare_slots",
+            f"Places for new Backends that need no reload, by profile; those of more than {_PROFILES} profiles together as other.",
+            labels=("profile",),
+        )
+        few = sorted(room.spare.items(), key=lambda item: (item[1], item[0]))
+        for profile, count in few[:_PROFILES]:
+            spare.add_metric((profile,), count)
+        if more := few[_PROFILES:]:
+            spare.add_metric(("other",), sum(count for _, count in more))
+        yield spare
+        facts = (
+            ("taken_slots", "Places that a Backend has.", room.taken),
+            ("resting_slots", "Places that were left and still finish requests.", room.resting),
+            ("spare_slot_bytes", "Memory of the proxy that the free places take, an estimate.", room.spare_bytes),
+            (
+                "journal_bytes",
+                "Size of the journal: changes that the proxy's files do not have yet.",
+                room.journal_bytes,
+            ),
+        )
+        for name, text, value in facts:
+            yield GaugeMetricFamily(f"haloy_proxy_{name}", text, value=value)
 
 
 def _families(

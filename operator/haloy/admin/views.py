@@ -21,6 +21,7 @@ from haloy.model.select import Request, Selection, select
 from haloy.proxies.base import ReloadRecord
 from haloy.reconciler import Reconciler
 from haloy.status.board import StatusBoard
+from haloy.status.rules import COMPILED_RULES
 from haloy.translate import Translation
 from haloy.translate.explain import explain
 
@@ -64,6 +65,7 @@ class View:
         return {
             "ready": all(status.ready for status in statuses) and not self._board.rejections and not self.not_ready(),
             "cycle": str(last) if last else "",
+            "notes": [COMPILED_RULES] if self._board.programming.compiled else [],
             "problems": [
                 {
                     "place": str(rejection.place),

@@ -11,7 +11,9 @@ from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.process.fallback import fallback_pem
 from haloy.proxies.haproxy.process.process import RunFiles
+from haloy.proxies.haproxy.render.frontends import DEFAULT_CERTIFICATE
 from haloy.proxies.haproxy.render.render import config_files, render
+from haloy.proxies.haproxy.slots.layout import Pools
 from haloy.settings import Settings
 
 AGENT = ("127.0.0.1", 1)
@@ -38,16 +40,20 @@ class Configuration:
 
 
 def configuration(delivery: Delivery, settings: Settings, state: Path) -> Configuration:
-    """What HAProxy would run for `delivery`. `state` is where its sockets would be; nothing is made there.
+    """What HAProxy would run for `delivery`, without spare slots. `state` is where its sockets would be; nothing is made there.
 
     Raises:
         UnsafeValueError: a value that validation should have refused.
     """
+    run = RunFiles(state.absolute() / "run")
     options = HaproxyOptions(
-        stats_socket=str(RunFiles(state.absolute() / "run").worker_socket),
+        stats_socket=str(run.worker_socket),
         server_state=str(state.absolute() / "haproxy" / "server-state"),
         max_connections=settings.max_connections,
         agent=AGENT,
+        lua=settings.lua,
+        health_log=str(run.health_socket),
+        pools=Pools(spare=0),
     )
     artifacts = render(delivery.model, options)
     pem = {name: delivery.materials[digest].pem.reveal() for name, digest in artifacts.pem_files.items()}
@@ -64,8 +70,10 @@ def write(configuration: Configuration, directory: Path) -> list[str]:
     for name, content in configuration.pem.items():
         _write(directory / name, content)
     (directory / fallback).parent.mkdir(parents=True, exist_ok=True)
-    fallback_pem(directory / fallback, SystemClock().now())
-    return sorted({*configuration.files, *configuration.pem, fallback})
+    made = fallback_pem(directory / fallback, SystemClock().now())
+    if DEFAULT_CERTIFICATE not in configuration.pem:
+        _write(directory / DEFAULT_CERTIFICATE, made)
+    return sorted({*configuration.files, *configuration.pem, fallback, DEFAULT_CERTIFICATE})
 
 
 def _write(path: Path, content: bytes) -> None:

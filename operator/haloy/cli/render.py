@@ -69,9 +69,12 @@ def render(
     if wanted is not None and wanted not in snapshot.objects:
         fail(f"there is no {wanted} in the files", code=1)
     if wanted is not None:
-        _print_files(excerpt(rendered.files, wanted))
+        lines, entries = excerpt(rendered, wanted)
+        _print_files(lines)
+        _print_maps(entries, rendered)
     elif out is None:
-        _print_files(rendered.files)
+        _print_files({name: text for name, text in rendered.files.items() if name not in rendered.artifacts.maps})
+        _print_maps(rendered.artifacts.maps, rendered)
         _print_pem(rendered)
     else:
         try:
@@ -106,10 +109,30 @@ def _print_files(files: Mapping[str, bytes]) -> None:
         typer.echo()
 
 
+def _print_maps(maps: Mapping[str, Mapping[str, str]], rendered: "Configuration") -> None:
+    """Their entries; above a program what it does."""
+    from haloy.cli.programs import described, texts
+    from haloy.proxies.haproxy.render.maps import PROGRAMS
+
+    for name, entries in maps.items():
+        typer.echo(f"# ===== {name} =====")
+        programs = texts(entries) if name == PROGRAMS else {}
+        for key, value in entries.items():
+            if key in programs:
+                for sentence in described(programs[key], rendered.artifacts.layout.expressions):
+                    typer.echo(f"# {key} {sentence}")
+            typer.echo(f"{key} {value}")
+        typer.echo()
+
+
 def _print_pem(rendered: "Configuration") -> None:
+    from haloy.proxies.haproxy.render.frontends import DEFAULT_CERTIFICATE
+
     for name, digest in rendered.digests.items():
         typer.echo(f"# ===== {name}: not printed, sha256 {digest} =====")
-    typer.echo(f"# ===== {rendered.options.fallback_certificate}: haloy's own, self-signed, made at the start =====")
+    for name in (rendered.options.fallback_certificate, DEFAULT_CERTIFICATE):
+        if name not in rendered.digests:
+            typer.echo(f"# ===== {name}: haloy's own, self-signed, made at the start =====")
 
 
 def _prepare(out: Path) -> None:

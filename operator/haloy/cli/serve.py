@@ -114,6 +114,26 @@ def serve(
     reload_interval: Annotated[
         str | None, typer.Option(help="Least time between two reloads. [5s]", rich_help_panel=OPERATION)
     ] = None,
+    spare_slots: Annotated[
+        int | None,
+        typer.Option(
+            help="Places for new Backends laid out ahead, for each kind of them; 0: each one reloads. [128]",
+            rich_help_panel=OPERATION,
+        ),
+    ] = None,
+    max_spare_slots: Annotated[
+        int | None,
+        typer.Option(help="Such places in all, about 12 kB of memory each. [4096]", rich_help_panel=OPERATION),
+    ] = None,
+    lua: Annotated[
+        bool | None,
+        typer.Option(
+            "--lua/--no-lua",
+            help="Without Lua, conditions and filters are compiled, and changes of them reload. [with, if HAProxy has it]",
+            rich_help_panel=OPERATION,
+            show_default=False,
+        ),
+    ] = None,
     proxy_class: Annotated[
         str | None, typer.Option(help="Routes of which class are served. [default]", rich_help_panel=OPERATION)
     ] = None,

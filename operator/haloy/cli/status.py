@@ -66,7 +66,8 @@ def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
     for line in problem_lines(found):
         out.print(Text(line, style="red"), soft_wrap=True)
     out.print()
-    out.print(Text(found["cycle"], style="dim"), soft_wrap=True)
+    for line in (*found["notes"], found["cycle"]):
+        out.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:

@@ -1,11 +1,13 @@
-"""References to the objects a user wrote."""
+"""References to the objects a user wrote.
 
-from dataclasses import dataclass
-from typing import Self
+They are the keys of nearly every mapping, and with tens of thousands of objects hashing, comparing and sorting them is much of
+the work of a cycle. A named tuple does that in C, five to ten times as fast as a frozen dataclass.
+"""
+
+from typing import NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
+class ObjectRef(NamedTuple):
     """One object of a user: `kind` as in its manifest ("Route"), `namespace` and `name` (DNS-1123)."""
 
     kind: str
@@ -37,8 +39,7 @@ class ObjectRef:
         return f"{self.kind.lower()}/{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FieldRef:
+class FieldRef(NamedTuple):
     """A field of an object: `field` is the path as in the manifest, `spec.rules[0].filters[1]`."""
 
     ref: ObjectRef

@@ -12,20 +12,45 @@ from haloy.model.refs import FieldRef, ObjectRef
 
 
 class ReloadCause(StrEnum):
-    """Why a change could not be made at run time. Each reload names all of its causes."""
+    """Why a change could not be made at run time. Each reload names all of its causes; docs/reloads.md lists them."""
 
     START = "start"
     RECOVERY = "recovery"
     SETTINGS_CHANGED = "settings-changed"
-    RULES_CHANGED = "rules-changed"
-    BACKEND_ADDED = "backend-added"
-    BACKEND_REMOVED = "backend-removed"
-    BACKEND_CHANGED = "backend-changed"
-    SERVER_CHANGED = "server-changed"
+    NEW_PROFILE = "new-profile"
+    POOL_REFILL = "pool-refill"
+    POOL_EXHAUSTED = "pool-exhausted"
+    NEW_REGULAR_EXPRESSION = "new-regular-expression"
+    NEW_AFFINITY_COOKIE = "new-affinity-cookie"
+    COMPILED_RULES = "compiled-rules"
+    ENTRY_TOO_LARGE = "entry-too-large"
     CERTIFICATE_TOO_LARGE = "certificate-too-large"
     RUNTIME_FAILED = "runtime-failed"
     DRIFT = "drift"
     REQUESTED = "requested"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for docs/reloads.md and for people who ask."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ReloadCause.START: "Nothing was applied before: HAProxy is started, and answers 404. This counts as no reload.",
+    ReloadCause.RECOVERY: "What an earlier haloy left half done, or what HAProxy runs, is not known well enough to go on.",
+    ReloadCause.SETTINGS_CHANGED: "The administrator's settings changed: listeners, limits, logs, trusted proxies.",
+    ReloadCause.NEW_PROFILE: "A Backend needs a combination of algorithm, affinity, retries, time-outs or check that no slot has yet.",
+    ReloadCause.POOL_REFILL: "Few spare slots of a profile are left; they are filled up in the background.",
+    ReloadCause.POOL_EXHAUSTED: "More new Backends of a profile came at once than there were spare slots.",
+    ReloadCause.NEW_REGULAR_EXPRESSION: "A regular expression is new on this host: HAProxy compiles it when it starts.",
+    ReloadCause.NEW_AFFINITY_COOKIE: "An affinity cookie has a new name: the frontends must know it, since it may decide between several backendRefs.",
+    ReloadCause.COMPILED_RULES: "This HAProxy has no Lua, so conditions and filters are part of its configuration.",
+    ReloadCause.ENTRY_TOO_LARGE: "An entry of a map is larger than the Runtime API takes (16 kB).",
+    ReloadCause.CERTIFICATE_TOO_LARGE: "A certificate with its chain is larger than the Runtime API takes (16 kB).",
+    ReloadCause.RUNTIME_FAILED: "HAProxy refused a command, or reading back showed something else than was ordered.",
+    ReloadCause.DRIFT: "HAProxy does what nobody ordered, and no command puts it right.",
+    ReloadCause.REQUESTED: "A person asked for it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +131,14 @@ class Failed:
 class Postponed:
     """A reload is needed (`reasons`) and is not due for `seconds`; what could change at run time has. `revision` is live.
 
-    The caller comes back with what is wanted by then.
+    The caller comes back with what is wanted by then. `waiting`: the objects whose change is not live, None: any may be one.
     """
 
     revision: str
     seconds: float
     reasons: tuple[ReloadReason, ...]
     commands: int = 0
+    waiting: tuple[ObjectRef, ...] | None = None
 
 
 Outcome = Applied | Failed | Postponed
@@ -148,6 +174,20 @@ class ProxyInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """Room for new Backends that needs no reload. `spare`: free places by profile (a digest of what the Backends of one have
+    in common); `resting`: left, and not free again yet; `spare_bytes`: memory that the free ones take, an estimate.
+    `journal_bytes`: changes that the configuration's files do not have yet, as they are on disk.
+    """
+
+    spare: Mapping[str, int] = field(default_factory=dict)
+    taken: int = 0
+    resting: int = 0
+    spare_bytes: int = 0
+    journal_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """`routes` by `namespace/name`, `clusters` by cluster name, `endpoints` by (cluster, endpoint)."""
 
@@ -155,6 +195,7 @@ class Measurements:
     routes: Mapping[str, Traffic] = field(default_factory=dict)
     clusters: Mapping[str, Traffic] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, str], Traffic] = field(default_factory=dict)
+    capacity: Capacity = Capacity()
 
 
 class Proxy(Protocol):
@@ -170,7 +211,13 @@ class Proxy(Protocol):
         """
 
     async def observe(self) -> Observation:
-        """The level of every endpoint now."""
+        """The level of every endpoint now. Everything is read."""
+
+    async def observe_changes(self) -> Observation:
+        """The level of every endpoint: what `health_changed` woke for is read again, the rest is as it was."""
+
+    async def health_changed(self) -> None:
+        """Wait until the level of an endpoint may have changed. A hint: it may be for nothing, and may fail to come."""
 
     async def measure(self) -> Measurements:
         """Counters and facts, for metrics."""

@@ -1,14 +1,16 @@
 """Small things that the runtime derives from what it holds: names to resolve, targets of haloy's own checks, URLs."""
 
 import ipaddress
+from collections.abc import Mapping
 
-from haloy.api.snapshot import Snapshot
+from haloy.api.snapshot import Object, Snapshot
 from haloy.api.v1alpha1 import Backend
 from haloy.health.target import MonitorTarget
 from haloy.model.health import EndpointKey, GrpcCheck
 from haloy.model.listener import Fleet, Listener
 from haloy.model.model import Delivery, Model
 from haloy.model.refs import ObjectRef
+from haloy.model.revised import differing
 from haloy.model.routing import VirtualHost
 
 
@@ -16,16 +18,20 @@ class BackendNames:
     """The DNS names among the Backends' endpoint addresses; a Backend is looked at once, as long as it is the same object."""
 
     def __init__(self) -> None:
-        self._known: dict[ObjectRef, tuple[Backend, frozenset[str]]] = {}
+        self._objects: Mapping[ObjectRef, Object] = {}
+        self._known: dict[ObjectRef, frozenset[str]] = {}
+        """The Backends with names."""
 
     def of(self, snapshot: Snapshot) -> frozenset[str]:
-        known, self._known = self._known, {}
-        for ref, backend in snapshot.objects.items():
-            if not isinstance(backend, Backend):
-                continue
-            found = known.get(ref)
-            self._known[ref] = found if found is not None and found[0] is backend else (backend, _names(backend))
-        return frozenset().union(*(names for _, names in self._known.values() if names))
+        for ref in differing(self._objects, snapshot.objects):
+            backend = snapshot.objects.get(ref)
+            names = _names(backend) if isinstance(backend, Backend) else frozenset()
+            if names:
+                self._known[ref] = names
+            else:
+                self._known.pop(ref, None)
+        self._objects = snapshot.objects
+        return frozenset().union(*self._known.values())
 
 
 def _names(backend: Backend) -> frozenset[str]:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,7 +18,7 @@ from haloy.clock import SystemClock
 from haloy.health.agent import AgentServer
 from haloy.health.monitor import HealthMonitor
 from haloy.metrics import Metrics
-from haloy.model.health import EndpointKey
+from haloy.model.health import EndpointKey, Observation
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.events import Died, Event, Reloaded, Started
 from haloy.proxies.haproxy.names import AGENT_TOKEN_LENGTH, agent_token
@@ -38,12 +38,19 @@ from haloy.sources.files import FilesSource
 from haloy.sources.lookup import SystemLookup
 from haloy.sources.store import Store
 from haloy.status.board import StatusBoard
+from haloy.status.rules import COMPILED_RULES
 from haloy.translate import Context
 
 log = logging.getLogger(__name__)
 
-OBSERVE_INTERVAL = 1.0
-"""Seconds between two looks at the health of all endpoints."""
+OBSERVE_INTERVAL = 10.0
+"""Seconds between two looks at the health of all endpoints; those that the proxy speaks of are looked at at once."""
+AWAY_INTERVAL = 1.0
+"""Seconds until a proxy that did not answer is asked again."""
+HINT_INTERVAL = 0.02
+"""Seconds between two looks at what the proxy speaks of."""
+HINT_SHARE = 5
+"""Times as long as a look at what the proxy speaks of took, no other is taken: a flood of words takes a sixth of the time."""
 SHOW_INTERVAL = 0.1
 """Seconds between two refreshes of what a person watches."""
 SHARE = 20
@@ -136,9 +143,12 @@ class Server:
                 min_reload_interval=settings.reload_interval / 1000,
                 access_log=self._access_log(),
                 agent_check=agent,
+                spare_slots=settings.spare_slots,
+                max_spare_slots=settings.max_spare_slots,
+                lua=settings.lua,
             ),
             clock=self._clock,
-            on_event=self._heard,
+            on_event=lambda event: self._heard(event, proxy),
         )
         reconciler = Reconciler(
             self._store, proxy, self._context, self._prepare, self._board, self._retained, self._metrics, self._clock
@@ -152,7 +162,9 @@ class Server:
             if not await self._started_before_a_signal(proxy, admin):
                 return 1 if settings.once else 0
             self._started = True
-            self._display.start(self._banner())
+            if proxy.rules_are_compiled:
+                log.info("%s", COMPILED_RULES)
+            self._display.start(self._banner(proxy))
             try:
                 await self._work(proxy, reconciler, view)
             finally:
@@ -238,13 +250,31 @@ class Server:
     async def _observe(self, proxy: Haproxy) -> None:
         while True:
             began = self._clock.monotonic()
-            try:
-                observations = [await proxy.observe()]
-            except (RuntimeUnavailable, TimeoutError) as error:
-                log.debug("health is not known now: %s", error)
-                observations = []
-            self._tell(self._board.observed(observations))
-            await asyncio.sleep(self._rest(began, OBSERVE_INTERVAL))
+            if not await self._observed(proxy.observe):
+                await asyncio.sleep(self._rest(began, AWAY_INTERVAL))
+                continue
+            until = began + self._rest(began, OBSERVE_INTERVAL)
+            await asyncio.sleep(self._rest(began, HINT_INTERVAL, HINT_SHARE))
+            while (left := until - self._clock.monotonic()) > 0:
+                try:
+                    async with asyncio.timeout(left):
+                        await proxy.health_changed()
+                except TimeoutError:
+                    break
+                began = self._clock.monotonic()
+                if not await self._observed(proxy.observe_changes):
+                    break
+                await asyncio.sleep(self._rest(began, HINT_INTERVAL, HINT_SHARE))
+
+    async def _observed(self, observe: Callable[[], Awaitable[Observation]]) -> bool:
+        """Whether the proxy said how its endpoints are; status shows it."""
+        try:
+            observations = [await observe()]
+        except (RuntimeUnavailable, TimeoutError) as error:
+            log.debug("health is not known now: %s", error)
+            observations = []
+        self._tell(self._board.observed(observations))
+        return bool(observations)
 
     async def _show(self, view: View) -> None:
         seen = 0
@@ -254,10 +284,10 @@ class Server:
             self._display.update(lambda: (view.status(), self._urls()))
             await asyncio.sleep(self._rest(began, SHOW_INTERVAL))
 
-    def _rest(self, began: float, least: float) -> float:
+    def _rest(self, began: float, least: float, share: float = SHARE) -> float:
         """Seconds to rest after work that took since `began`: with tens of thousands of endpoints a look takes a while, and
         changes must not wait for it."""
-        return min(max(least, SHARE * (self._clock.monotonic() - began)), LONGEST_REST)
+        return min(max(least, share * (self._clock.monotonic() - began)), LONGEST_REST)
 
     async def _once(self) -> None:
         await self._first_cycle.wait()
@@ -274,7 +304,7 @@ class Server:
         for sentence in sentences:
             log.info("%s", sentence)
 
-    def _heard(self, event: Event) -> None:
+    def _heard(self, event: Event, proxy: Haproxy) -> None:
         """HAProxy came or went: probes and status follow."""
         match event:
             case Died():
@@ -283,7 +313,7 @@ class Server:
                 self._tell(self._board.proxy_ready(False))
             case Started():
                 self._trouble = ""
-                self._tell(self._board.proxy_ready(True))
+                self._tell(self._board.proxy_ready(True, compiled=proxy.rules_are_compiled))
                 if self._reconciler is not None:
                     self._reconciler.wake()
             case Reloaded():
@@ -340,7 +370,7 @@ class Server:
                     f"the access log cannot be written: {error}; choose another with --access-log"
                 ) from None
 
-    def _banner(self) -> list[str]:
+    def _banner(self, proxy: Haproxy) -> list[str]:
         settings = self._settings
         lines = [f"haloy {__version__} serves {settings.directory}"]
         lines += [f"http  {', '.join(map(str, settings.http))}"]
@@ -348,6 +378,7 @@ class Server:
         lines += [f"admin http://{settings.admin[0]}/v1/status"]
         target = self._access_log()
         lines += [f"access log {target}"] if isinstance(target, Path) else []
+        lines += [COMPILED_RULES] if proxy.rules_are_compiled else []
         if settings.demo and settings.https:
             lines += demo_lines(settings.http[0].port, settings.https[0].port)
         return lines

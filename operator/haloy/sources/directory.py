@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from haloy.api.snapshot import Object, Place, Rejection
+from haloy.api.snapshot import Place, Rejection
 from haloy.clock import Clock
 from haloy.model.refs import ObjectRef
 from haloy.sources.loss import Reading
 from haloy.sources.manifest import Manifest, ReadObject, read_manifest
-from haloy.sources.store import duplicate
+from haloy.sources.merge import Merge
 from haloy.sources.tls_files import TlsFiles, read_tls_files
-from haloy.sources.tree import Signature, Tree, identity_of, walk
+from haloy.sources.tree import SUFFIXES, Signature, Tree, identity_of, regular_file, walk
 from haloy.sources.yaml_documents import MAX_BYTES
 
 SETTLE = 0.1
@@ -43,6 +43,27 @@ class _File:
     rejections: tuple[Rejection, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The last reading of the whole directory, in which nothing was out of the ordinary. `directories` and `names` as in
+    DirectoryReading."""
+
+    tree: Tree
+    directories: Mapping[str, tuple[int, int]]
+    names: frozenset[str]
+
+    def manifest(self, path: str, root: Path) -> str | None:
+        """The relative path of a manifest; "" when `path` does not matter; None: everything may be another."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self.tree.directories or name in self.names or path in self.directories:
+            return None
+        if name.startswith("."):
+            return ""
+        if name.endswith(SUFFIXES):
+            return os.path.relpath(path, root)
+        return None if Path(path).is_dir() else ""
+
+
 class Directory:
     """Reads `root`. `before` holds the last valid objects by relative path, as they were saved.
 
@@ -54,35 +75,83 @@ class Directory:
         self._clock = clock
         self._files = {path: _File(good=good) for path, good in before.items()}
         self._unsaved: set[str] = set()
-        self._present: frozenset[str] = frozenset()
+        self._gone: frozenset[str] = frozenset()
+        """Files known from before that the last reading of the whole directory missed."""
+        self._merge = Merge()
+        self._unsettled: set[str] = set()
+        self._last: _Whole | None = None
 
-    def read(self, unlinked: Collection[str] = (), *, everything: bool = False) -> DirectoryReading:
+    def read(
+        self, unlinked: Collection[str] = (), *, everything: bool = False, touched: Collection[str] | None = None
+    ) -> DirectoryReading:
         """The directory as it is. `unlinked`: absolute paths whose deletion was announced since they were last there.
-        `everything`: also the files that do not look changed."""
+        `everything`: also the files that do not look changed. `touched`: the only absolute paths that were announced since the last
+        reading; None: anything may be another. Where nothing but manifests were written to, only these are looked at."""
+        if touched is not None and not everything and (found := self._read_some(touched)) is not None:
+            return found
         if everything:
             for file in self._files.values():
                 file.signature = None
         tree = walk(self._root)
-        for path, signature in tree.files.items():
+        for path, signature in list(tree.files.items()):
             self._update(path, signature, tree)
         present = tree.files.keys() | {path for path in self._files if _below(path, tree.unreadable)}
-        self._present = frozenset(present)
         gone = {path for path in self._files if path not in present}
+        self._gone = frozenset(gone)
         announced = {path for path in gone if str(self._root / path) in unlinked}
         empty = not present
         doubtful = tree.root_missing or (empty and announced != gone) or git_is_at_work(self._root)
         deleted = frozenset(ref for path in announced for ref in self._files[path].good)
-        objects, places, rejections = self._merge(sorted(present), tree)
-        reading = Reading(objects, places, rejections, doubtful, deleted, SETTLE)
+        for path in [path for path in self._merge if path not in present]:
+            self._merge.put(path, {}, ())
+        for path in present:
+            file = self._files.get(path, _File())
+            self._merge.put(path, file.good, file.rejections if path not in tree.unreadable else ())
         linked = self._linked(tree)
         names = frozenset(path.name for path in linked)
-        return DirectoryReading(reading, _directories(tree, linked), names, tree.root_missing)
+        directories = _directories(tree, linked)
+        calm = not (gone or doubtful or tree.unreadable or tree.links)
+        self._last = _Whole(tree, directories, names) if calm else None
+        rejections = (*self._merge.rejections(), *self._unreadable(tree))
+        return DirectoryReading(self._reading(rejections, doubtful, deleted), directories, names, tree.root_missing)
+
+    def _read_some(self, touched: Collection[str]) -> DirectoryReading | None:
+        """The last reading with some files read again; None: more may have changed than what is in manifests, so the whole
+        directory must be looked at."""
+        last = self._last
+        if last is None or git_is_at_work(self._root):
+            return None
+        announced = [last.manifest(path, self._root) for path in touched]
+        if None in announced:
+            return None
+        for path in {*self._unsettled, *filter(None, announced)}:
+            signature = regular_file(self._root / path)
+            if signature is None:
+                return None
+            seen = self._files[path].tls.seen.keys() if path in self._files else set()
+            self._update(path, signature, last.tree)
+            file = self._files[path]
+            if last.tree.unreadable or path not in last.tree.files or file.tls.seen.keys() != seen:
+                self._last = None
+                return None
+            self._merge.put(path, file.good, file.rejections)
+        reading = self._reading(tuple(self._merge.rejections()), False, frozenset())
+        return DirectoryReading(reading, last.directories, last.names, root_missing=False)
+
+    def _reading(self, rejections: tuple[Rejection, ...], doubtful: bool, deleted: frozenset[ObjectRef]) -> Reading:
+        touched = self._merge.touched()
+        found = {ref: read for ref in touched if (read := self._merge.winner(ref)) is not None}
+        objects = {ref: read.item for ref, read in found.items()}
+        places = {ref: read.place for ref, read in found.items()}
+        return Reading(objects, places, rejections, doubtful, deleted, SETTLE, touched)
 
     def forget(self) -> None:
         """Whatever the last reading missed is gone indeed, so its earlier versions are of no use any more."""
-        for path in [path for path in self._files if path not in self._present]:
+        for path in self._gone:
             del self._files[path]
+            self._unsettled.discard(path)
             self._unsaved.add(path)
+        self._gone = frozenset()
 
     def unsaved(self) -> dict[str, Mapping[ObjectRef, ReadObject] | None]:
         """The valid objects of files that changed since the last call; None: the file is gone."""
@@ -93,6 +162,7 @@ class Directory:
     def _update(self, path: str, signature: Signature, tree: Tree) -> None:
         """Read a file if it may have changed; if that fails, it is `unreadable` and stays as it was."""
         file = self._files.setdefault(path, _File())
+        tree.files[path] = signature
         if file.signature == signature and not file.tls.changed():
             return
         try:
@@ -106,6 +176,7 @@ class Directory:
             return
         settled = taken.settled(self._clock.now().timestamp())
         file.signature = taken if settled else None
+        (self._unsettled.discard if settled else self._unsettled.add)(path)
         digest = hashlib.blake2b(data, digest_size=16).digest()
         if digest != file.digest or not file.digest:
             file.manifest = read_manifest(path, data, file.good)
@@ -119,28 +190,15 @@ class Directory:
         file.good = good
         file.rejections = (*file.manifest.rejections, *file.tls.rejections)
 
-    def _merge(
-        self, paths: Collection[str], tree: Tree
-    ) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, Place], tuple[Rejection, ...]]:
-        objects: dict[ObjectRef, Object] = {}
-        places: dict[ObjectRef, Place] = {}
+    def _unreadable(self, tree: Tree) -> list[Rejection]:
         rejections: list[Rejection] = []
-        for path in paths:
-            file = self._files.get(path, _File())
-            if path not in tree.unreadable:
-                rejections.extend(file.rejections)
-            for ref, read in file.good.items():
-                if ref in objects:
-                    rejections.append(duplicate(ref, read.place, places[ref]))
-                else:
-                    objects[ref], places[ref] = read.item, read.place
         for path, words in sorted(tree.unreadable.items()):
             kept = any(self._files[below].good for below in self._files if _below(below, (path,)))
             rejections.append(Rejection(Place(path or str(self._root)), (f"cannot be read: {words}",), None, kept))
         if tree.root_missing:
             problem = "there is no such directory, or it cannot be entered; make it, or start haloy with another one"
             rejections.append(Rejection(Place(str(self._root)), (problem,), None, bool(self._files)))
-        return objects, places, tuple(rejections)
+        return rejections
 
     def _linked(self, tree: Tree) -> set[Path]:
         """TLS files, and the files that links to manifests and TLS files lead to."""

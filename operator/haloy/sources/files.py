@@ -37,6 +37,8 @@ class FilesSource:
         self._last_good = LastGood(state / "objects", self._root) if state is not None else None
         self._wake = asyncio.Event()
         self._unlinked: set[str] = set()
+        self._touched: set[str] | None = None
+        """The paths announced since the last reading; None: something may have been missed."""
         self._names: frozenset[str] = frozenset()
         self._watch = DirectoryWatch(self._notice)
         self._unsaved: dict[str, Objects | None] = {}
@@ -47,6 +49,7 @@ class FilesSource:
     def resync(self) -> None:
         """Read everything now (SIGHUP), also what does not look changed."""
         self._everything = True
+        self._touched = None
         self._watch.restart()
         self._wake.set()
 
@@ -64,7 +67,9 @@ class FilesSource:
         while True:
             self._wake.clear()
             everything, self._everything = self._everything, False
-            found = await asyncio.to_thread(directory.read, frozenset(self._unlinked), everything=everything)
+            touched, self._touched = self._touched, set()
+            unlinked = frozenset(self._unlinked)
+            found = await asyncio.to_thread(directory.read, unlinked, everything=everything, touched=touched)
             self._unlinked = {path for path in self._unlinked if identity_of(path) is None}
             self._names = found.names
             self._watch.set(found.directories)
@@ -84,7 +89,7 @@ class FilesSource:
                 async with asyncio.timeout(RESCAN if again is None else max(again - COALESCE, 0.001)):
                     await self._wake.wait()
             except TimeoutError:
-                continue
+                self._touched = None
 
     async def _save(self) -> None:
         while True:
@@ -112,9 +117,13 @@ class FilesSource:
     def _notice(self, changes: Collection[tuple[Change, str]]) -> None:
         """Wake up for what may matter. Writing to a file of another kind does not, or a log beside the manifests would keep
         haloy reading."""
+        if not changes:
+            self._touched = None
         for change, path in changes:
             if change is Change.deleted:
                 self._unlinked.add(path)
+            if self._touched is not None:
+                self._touched.add(path)
         if not changes or any(change is not Change.modified or self._matters(path) for change, path in changes):
             self._wake.set()
 

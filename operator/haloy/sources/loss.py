@@ -5,7 +5,7 @@ Taking such a reading at its word would take every host off the air, so objects 
 reading, some time later, still misses them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from haloy.api.snapshot import Object, Place, Rejection
@@ -24,6 +24,8 @@ class Reading:
     `doubtful`: the reading may well be short (the root is missing, or something is rewriting it), so no loss in it is believed at
     once. `deleted`: refs whose deletion was announced by an event; they never count as an inferred mass loss. `settle`: seconds
     for which any single missing object is waited for (an editor that renames takes a file away for some milliseconds).
+    `touched`: the only refs that may be others than in the reading before, of which `objects` and `places` hold those that are
+    there; None: the reading is complete, and what it does not hold is not there.
     """
 
     objects: Mapping[ObjectRef, Object]
@@ -32,13 +34,16 @@ class Reading:
     doubtful: bool = False
     deleted: frozenset[ObjectRef] = frozenset()
     settle: float = 0.0
+    touched: Set[ObjectRef] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`held`: missing objects that stay in force for now; read again after `again` seconds (None: nothing is held)."""
+    """Of the missing objects `held` stay in force for now, `gone` are gone; read again after `again` seconds (None: nothing is
+    held)."""
 
     held: frozenset[ObjectRef] = frozenset()
+    gone: frozenset[ObjectRef] = frozenset()
     again: float | None = None
 
 
@@ -50,14 +55,20 @@ class LossGuard:
 
     def judge(self, before: Collection[ObjectRef], reading: Reading, now: float) -> Verdict:
         """Which of the objects in force `before`, and missing in `reading`, stay in force. `now` is monotonic, in seconds."""
-        lost = [ref for ref in before if ref not in reading.objects]
+        lost = [ref for ref in self._looked_for(before, reading.touched) if ref not in reading.objects]
         self._missing_since = {ref: self._missing_since.get(ref, now) for ref in lost}
         if not lost:
             return Verdict()
         patience = SECOND_LOOK if reading.doubtful or _is_mass_loss(before, lost, reading.deleted) else reading.settle
         left = {ref: patience - (now - self._missing_since[ref]) for ref in lost}
         held = frozenset(ref for ref, seconds in left.items() if seconds > 0)
-        return Verdict(held, min(left[ref] for ref in held)) if held else Verdict()
+        return Verdict(held, frozenset(lost) - held, min((left[ref] for ref in held), default=None))
+
+    def _looked_for(self, before: Collection[ObjectRef], touched: Set[ObjectRef] | None) -> Iterable[ObjectRef]:
+        """The objects in force that may be missing: of those that were not touched only what was missing already."""
+        if touched is None:
+            return before
+        return (ref for ref in {*touched, *self._missing_since} if ref in before)
 
 
 def _is_mass_loss(before: Collection[ObjectRef], lost: Collection[ObjectRef], deleted: Collection[ObjectRef]) -> bool:

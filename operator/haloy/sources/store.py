@@ -13,6 +13,7 @@ from haloy.api.snapshot import Object, Place, Rejection, Resolution, Snapshot
 from haloy.api.v1alpha1 import TlsSecret
 from haloy.clock import Clock
 from haloy.model.refs import ObjectRef
+from haloy.model.revised import Revised
 from haloy.sources.loss import LossGuard, Reading
 
 
@@ -38,8 +39,13 @@ class Store:
     def __init__(self, clock: Clock, sources: Iterable[str]) -> None:
         self._clock = clock
         self._sources = {name: _Held() for name in sources}
-        self._resolutions: dict[str, Resolution] = {}
-        self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._resolutions: Mapping[str, Resolution] = MappingProxyType({})
+        self._namespaces: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+        self._touched: set[ObjectRef] = set()
+        """What may be another than in the last Snapshot."""
+        self._objects: Revised[ObjectRef, Object] = Revised()
+        self._places: Revised[ObjectRef, Place] = Revised()
+        self._twice: set[ObjectRef] = set()
         self._version = 0
         self._changed = asyncio.Event()
         self._snapshot: Snapshot | None = None
@@ -71,19 +77,16 @@ class Store:
         """
         held = self._sources[source]
         verdict = held.guard.judge(held.written.keys(), reading, self._clock.monotonic())
-        written = {**reading.objects, **{ref: held.written[ref] for ref in verdict.held}}
-        places = {**reading.places, **{ref: held.places[ref] for ref in verdict.held if ref in held.places}}
-        objects: dict[ObjectRef, Object] = {}
-        for ref, item in written.items():
-            objects[ref], written[ref] = self._numbered(held, ref, item)
-        changed = (
-            not held.synced
-            or objects.keys() != held.objects.keys()
-            or any(item is not held.objects[ref] for ref, item in objects.items())
-            or places != held.places
-            or reading.rejections != held.rejections
-        )
-        held.written, held.objects, held.places, held.rejections = written, objects, places, reading.rejections
+        touched = reading.touched if reading.touched is not None else {*held.written, *reading.objects}
+        gone = verdict.gone
+        changed = not held.synced or reading.rejections != held.rejections
+        for ref in touched | gone:
+            item = reading.objects.get(ref)
+            if item is not None:
+                changed |= self._put(held, ref, item, reading.places.get(ref))
+            elif ref in gone:
+                changed |= self._drop(held, ref)
+        held.rejections = reading.rejections if reading.rejections != held.rejections else held.rejections
         held.synced = True
         if changed:
             self._bump()
@@ -98,35 +101,25 @@ class Store:
 
     def upsert(self, source: str, item: Object, place: Place | None = None) -> None:
         """Take one object that `source` was told of."""
-        held, ref = self._sources[source], item.ref
-        numbered, held.written[ref] = self._numbered(held, ref, item)
-        if numbered is held.objects.get(ref) and place == held.places.get(ref):
-            return
-        held.objects[ref] = numbered
-        if place is None:
-            held.places.pop(ref, None)
-        else:
-            held.places[ref] = place
-        self._bump()
+        if self._put(self._sources[source], item.ref, item, place):
+            self._bump()
 
     def remove(self, source: str, ref: ObjectRef) -> None:
         """Forget one object, since its deletion was announced; unknown refs are fine."""
-        held = self._sources[source]
-        held.written.pop(ref, None)
-        held.places.pop(ref, None)
-        if held.objects.pop(ref, None) is not None:
+        if self._drop(self._sources[source], ref):
             self._bump()
 
     def resolve(self, resolutions: Mapping[str, Resolution]) -> None:
         """Replace the answers for all DNS names."""
         if dict(resolutions) != self._resolutions:
-            self._resolutions = dict(resolutions)
+            self._resolutions = MappingProxyType(dict(resolutions))
             self._bump()
 
     def label(self, namespaces: Mapping[str, Mapping[str, str]]) -> None:
         """Replace the labels of all namespaces."""
         if dict(namespaces) != self._namespaces:
-            self._namespaces = {name: MappingProxyType(dict(labels)) for name, labels in namespaces.items()}
+            frozen = {name: MappingProxyType(dict(labels)) for name, labels in namespaces.items()}
+            self._namespaces = MappingProxyType(frozen)
             self._bump()
 
     def _bump(self) -> None:
@@ -134,6 +127,26 @@ class Store:
         self._snapshot = None
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def _put(self, held: _Held, ref: ObjectRef, item: Object, place: Place | None) -> bool:
+        """Returns whether that changes anything."""
+        numbered, held.written[ref] = self._numbered(held, ref, item)
+        if numbered is held.objects.get(ref) and place == held.places.get(ref):
+            return False
+        held.objects[ref] = numbered
+        if place is None:
+            held.places.pop(ref, None)
+        else:
+            held.places[ref] = place
+        self._touched.add(ref)
+        return True
+
+    def _drop(self, held: _Held, ref: ObjectRef) -> bool:
+        """Returns whether it was there."""
+        held.written.pop(ref, None)
+        held.places.pop(ref, None)
+        self._touched.add(ref)
+        return held.objects.pop(ref, None) is not None
 
     def _numbered(self, held: _Held, ref: ObjectRef, item: Object) -> tuple[Object, Object]:
         """The object with a generation, and as it was written; both are the ones held already if nothing changed.
@@ -151,26 +164,39 @@ class Store:
         return _with_generation(item, numbered.generation + (0 if _same_content(item, before) else 1)), item
 
     def _merged(self) -> Snapshot:
+        """The Snapshot before, with what was touched since as the first source has it that holds it."""
         objects: dict[ObjectRef, Object] = {}
         places: dict[ObjectRef, Place] = {}
-        rejections: list[Rejection] = []
-        for name, held in self._sources.items():
-            rejections.extend(held.rejections)
-            for ref, item in held.objects.items():
-                place = held.places.get(ref, Place(name))
-                if ref in objects:
-                    rejections.append(duplicate(ref, place, places[ref]))
-                else:
-                    objects[ref], places[ref] = item, place
+        gone: list[ObjectRef] = []
+        for ref in self._touched:
+            holders = self._holders(ref)
+            if holders:
+                objects[ref], places[ref] = holders[0]
+            else:
+                gone.append(ref)
+            (self._twice.add if len(holders) > 1 else self._twice.discard)(ref)
+        self._objects, self._places = self._objects.revised(objects, gone), self._places.revised(places, gone)
+        self._touched.clear()
+        rejections = [rejection for held in self._sources.values() for rejection in held.rejections]
+        for ref in sorted(self._twice):
+            (_, winner), *others = self._holders(ref)
+            rejections += [duplicate(ref, place, winner) for _, place in others]
         return Snapshot(
-            objects=MappingProxyType(objects),
+            objects=self._objects,
             rejections=tuple(rejections),
-            resolutions=MappingProxyType(dict(self._resolutions)),
-            namespaces=MappingProxyType(dict(self._namespaces)),
-            places=MappingProxyType(places),
+            resolutions=self._resolutions,
+            namespaces=self._namespaces,
+            places=self._places,
             synced=all(held.synced for held in self._sources.values()),
             at=self._clock.now(),
         )
+
+    def _holders(self, ref: ObjectRef) -> list[tuple[Object, Place]]:
+        return [
+            (held.objects[ref], held.places.get(ref, Place(name)))
+            for name, held in self._sources.items()
+            if ref in held.objects
+        ]
 
 
 def duplicate(ref: ObjectRef, place: Place, winner: Place) -> Rejection:

@@ -56,6 +56,15 @@ def identity_of(path: str | Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def regular_file(path: Path) -> Signature | None:
+    """None: there is no file of that name, or it is a link, or has other names, or is something else."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return Signature.of(status) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else None
+
+
 def walk(root: Path) -> Tree:
     """Look at every file that may be a manifest. Symbolic links are followed; what is reached twice is listed once, under the
     first of its names in sorted order, so links in circles end. Names that begin with a dot are passed over: `.git`, an

@@ -10,9 +10,11 @@ from haloy.clock import Clock
 from haloy.model.health import Observation
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
+from haloy.model.revised import differing
 from haloy.status import changes
 from haloy.status.desired import Inputs, Programming, desired
 from haloy.status.health import HealthView
+from haloy.status.rules import with_conditions_or_filters
 from haloy.status.values import Status
 
 SENTENCES = 20
@@ -31,8 +33,10 @@ class StatusBoard:
         self._model: Model | None = None
         self._proxies = 0
         self._programming = Programming()
-        self._users = changes.Users({})
+        self._compiled: frozenset[ObjectRef] = frozenset()
+        self._users = changes.Users()
         self._observations: Sequence[Observation] = ()
+        self._health = HealthView((), ())
         self._changed = asyncio.Event()
         self.rejections: tuple[Rejection, ...] = ()
         self.statuses: Mapping[ObjectRef, Status] = {}
@@ -55,17 +59,20 @@ class StatusBoard:
     ) -> list[str]:
         """Take in the result of a cycle; how many proxies are ready is the board's own knowledge. Returns one sentence per
         transition of Ready, `SENTENCES` at most."""
-        programming = replace(programming, proxies=self._proxies)
-        users = changes.Users(reports)
+        programming = replace(programming, proxies=self._proxies, compiled=self._programming.compiled)
+        by_reports = self._users.follow(reports)
+        compiled = with_conditions_or_filters(model) if programming.compiled else frozenset()
         concerned = changes.by_programming(self._programming, programming)
         if self._model is None or concerned is None:
             concerned = None
         else:
-            concerned |= changes.by_reports(self._reports, reports)
+            concerned |= by_reports
+            concerned |= changes.by_postponement(reports, self._programming, programming)
             concerned |= changes.by_rejections(self.rejections, rejections)
-            concerned |= changes.by_model(self._model, model, users)
+            concerned |= changes.by_model(self._model, model, self._users)
+            concerned |= compiled ^ self._compiled
+        self._compiled = compiled
         self._reports, self.rejections, self._model, self._programming = reports, rejections, model, programming
-        self._users = users
         return self._recompute(concerned)
 
     def observed(self, observations: Sequence[Observation]) -> list[str]:
@@ -74,10 +81,12 @@ class StatusBoard:
         self._observations = observations
         return self._recompute(concerned)
 
-    def proxy_ready(self, ready: bool) -> list[str]:
-        """The only proxy came or went. Returns one sentence per transition, `SENTENCES` at most."""
+    def proxy_ready(self, ready: bool, *, compiled: bool = False) -> list[str]:
+        """The only proxy came or went. `compiled`: it needs a reload for a change of conditions or filters. Returns one sentence
+        per transition, `SENTENCES` at most."""
         self._proxies = 1 if ready else 0
-        self._programming = replace(self._programming, proxies=self._proxies)
+        self._programming = replace(self._programming, proxies=self._proxies, compiled=compiled)
+        self._compiled = with_conditions_or_filters(self._model) if compiled and self._model else frozenset()
         if not ready:
             self._observations = ()
         return self._recompute(None)
@@ -99,11 +108,14 @@ class StatusBoard:
         if self._model is None or (concerned is not None and not concerned):
             return []
         before = self.statuses
-        health = HealthView(self._model.clusters, self._observations)
+        if not self._health.is_of(self._model.clusters, self._observations):
+            self._health = HealthView(self._model.clusters, self._observations)
         now = self._clock.now()
-        inputs = Inputs(self._reports, self.rejections, self._model, self._programming, health, now, before)
+        inputs = Inputs(
+            self._reports, self.rejections, self._model, self._programming, self._health, now, before, self._compiled
+        )
         self.statuses = desired(inputs, concerned)
-        if self.statuses == before:
+        if not differing(before, self.statuses):
             return []
         self.version += 1
         self._changed.set()
@@ -113,9 +125,10 @@ class StatusBoard:
 def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, Status]) -> list[str]:
     """One sentence per object whose Ready changed, appeared with trouble, or went away."""
     sentences: list[str] = []
-    for ref, status in after.items():
-        old = before.get(ref)
-        if old is status:
+    changed = sorted(differing(before, after))
+    for ref in changed:
+        old, status = before.get(ref), after.get(ref)
+        if status is None:
             continue
         was = old.condition(ConditionType.READY) if old else None
         now = status.condition(ConditionType.READY)
@@ -124,7 +137,7 @@ def transitions(before: Mapping[ObjectRef, Status], after: Mapping[ObjectRef, St
         if was is None and status.ready:
             continue
         sentences.append(f"{ref}: Ready={now.status} ({now.reason}): {now.message}")
-    sentences += [f"{ref}: removed" for ref in before if ref not in after]
+    sentences += [f"{ref}: removed" for ref in changed if ref not in after]
     return sentences
 
 

@@ -1,6 +1,6 @@
 """Whose status may differ after a change: a status costs as much as its object, whatever else there is."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from haloy.api.conditions import Report
@@ -9,22 +9,33 @@ from haloy.model.cluster import Cluster
 from haloy.model.health import Observation
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
+from haloy.model.revised import differing
 from haloy.status.desired import Programming
 
-Key = TypeVar("Key", bound=Hashable)
+Unit = TypeVar("Unit")
 
 
 class Users:
-    """Which objects a cluster or certificate concerns, by the Reports of one cycle."""
+    """Which objects a cluster or certificate concerns, by the Reports of one cycle; `follow` leads on to the next cycle's."""
 
-    def __init__(self, reports: Mapping[ObjectRef, Report]) -> None:
-        self._clusters: dict[str, list[ObjectRef]] = {}
-        self._certificates: dict[str, list[ObjectRef]] = {}
-        for ref, report in reports.items():
-            for name in report.clusters:
-                self._clusters.setdefault(name, []).append(ref)
-            for name in report.certificates:
-                self._certificates.setdefault(name, []).append(ref)
+    def __init__(self) -> None:
+        self._reports: Mapping[ObjectRef, Report] = {}
+        self._clusters: dict[str, set[ObjectRef]] = {}
+        self._certificates: dict[str, set[ObjectRef]] = {}
+
+    def follow(self, reports: Mapping[ObjectRef, Report]) -> set[ObjectRef]:
+        """Returns the objects whose Reports differ from the cycle before."""
+        changed = differing(self._reports, reports)
+        for ref in changed:
+            before, now = self._reports.get(ref), reports.get(ref)
+            if before is not None:
+                _leave(self._clusters, before.clusters, ref)
+                _leave(self._certificates, before.certificates, ref)
+            if now is not None:
+                _join(self._clusters, now.clusters, ref)
+                _join(self._certificates, now.certificates, ref)
+        self._reports = reports
+        return changed
 
     def of_clusters(self, names: Iterable[str]) -> set[ObjectRef]:
         return {ref for name in names for ref in self._clusters.get(name, ())}
@@ -33,34 +44,43 @@ class Users:
         return {ref for name in names for ref in self._certificates.get(name, ())}
 
 
-def by_reports(old: Mapping[ObjectRef, Report], new: Mapping[ObjectRef, Report]) -> set[ObjectRef]:
-    return set(_differing(old, new))
+def _join(users: dict[str, set[ObjectRef]], names: Iterable[str], ref: ObjectRef) -> None:
+    for name in names:
+        users.setdefault(name, set()).add(ref)
+
+
+def _leave(users: dict[str, set[ObjectRef]], names: Iterable[str], ref: ObjectRef) -> None:
+    for name in names:
+        users[name].discard(ref)
+        if not users[name]:
+            del users[name]
 
 
 def by_rejections(old: Iterable[Rejection], new: Iterable[Rejection]) -> set[ObjectRef]:
     before, after = ({one.ref: one for one in group if one.ref is not None} for group in (old, new))
-    return set(_differing(before, after))
+    return differing(before, after)
 
 
 def by_model(old: Model, new: Model, users: Users) -> set[ObjectRef]:
     """The users of clusters and certificates that are others now, and the HealthPolicies of those clusters."""
-    before, after = ({cluster.name: cluster for cluster in model.clusters} for model in (old, new))
-    clusters = list(_differing(before, after))
-    certificates = _differing(*({one.name: one for one in model.certificates} for model in (old, new)))
-    policies = {
-        source
-        for name in clusters
-        for cluster in (before.get(name), after.get(name))
-        if (source := _policy(cluster)) is not None
-    }
-    return users.of_clusters(clusters) | users.of_certificates(certificates) | policies
+    clusters, certificates = _others(old.clusters, new.clusters), _others(old.certificates, new.certificates)
+    policies = {source for cluster in clusters if (source := _policy(cluster)) is not None}
+    concerned = users.of_clusters(cluster.name for cluster in clusters)
+    return concerned | users.of_certificates(certificate.name for certificate in certificates) | policies
 
 
 def by_programming(old: Programming, new: Programming) -> set[ObjectRef] | None:
-    """None: every object is concerned."""
-    if old.failure != new.failure or old.proxies != new.proxies:
+    """None: every object is concerned. (By `postponed` only those are that are not live: `by_postponement`.)"""
+    if (old.failure, old.proxies, old.compiled) != (new.failure, new.proxies, new.compiled):
         return None
-    return {*_differing(old.live, new.live), *_differing(old.refused, new.refused)}
+    return differing(old.live, new.live) | differing(old.refused, new.refused)
+
+
+def by_postponement(reports: Mapping[ObjectRef, Report], old: Programming, new: Programming) -> set[ObjectRef]:
+    """Those that wait, if what they wait for is something else now."""
+    if old.postponed == new.postponed:
+        return set()
+    return {ref for ref, report in reports.items() if new.live.get(ref) != report.generation}
 
 
 def by_observations(old: Sequence[Observation], new: Sequence[Observation], users: Users) -> set[ObjectRef] | None:
@@ -69,21 +89,17 @@ def by_observations(old: Sequence[Observation], new: Sequence[Observation], user
         return None
     names: set[str] = set()
     for before, after in zip(old, new, strict=True):
-        names.update(key.cluster for key in _differing(before.endpoints, after.endpoints))
+        names.update(key.cluster for key in differing(before.endpoints, after.endpoints))
     return users.of_clusters(names)
 
 
-def _policy(cluster: Cluster | None) -> ObjectRef | None:
-    return cluster.health_check.source if cluster is not None and cluster.health_check is not None else None
+def _policy(cluster: Cluster) -> ObjectRef | None:
+    return cluster.health_check.source if cluster.health_check is not None else None
 
 
-def _differing(old: Mapping[Key, object], new: Mapping[Key, object]) -> Iterator[Key]:
-    """The keys of one only, or of another value. The same object costs no comparison of its parts."""
+def _others(old: Sequence[Unit], new: Sequence[Unit]) -> list[Unit]:
+    """What is not the same object in both, as it was and as it is."""
     if old is new:
-        return
-    missing = object()
-    for key, value in new.items():
-        before = old.get(key, missing)
-        if before is not value and before != value:
-            yield key
-    yield from (key for key in old if key not in new)
+        return []
+    olds, news = set(map(id, old)), set(map(id, new))
+    return [one for one in old if id(one) not in news] + [one for one in new if id(one) not in olds]

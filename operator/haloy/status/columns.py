@@ -6,7 +6,7 @@ from functools import cached_property
 from haloy.api.conditions import Report
 from haloy.model.cluster import Algorithm
 from haloy.model.health import EndpointHealth, GrpcCheck, Health, HealthCheck, HttpCheck, TcpCheck
-from haloy.model.model import Model
+from haloy.model.model import Certificate, Model
 from haloy.model.refs import ObjectRef
 from haloy.status.health import Count, HealthView
 from haloy.status.values import EndpointStatus
@@ -20,8 +20,12 @@ class Columns:
         self._health = health
         self._proxies = proxies
         self._live = live
-        self._clusters = {cluster.name: cluster for cluster in model.clusters}
-        self._certificates = {certificate.name: certificate for certificate in model.certificates}
+        self._clusters = health.clusters
+        self._model = model
+
+    @cached_property
+    def _certificates(self) -> Mapping[str, Certificate]:
+        return {certificate.name: certificate for certificate in self._model.certificates}
 
     def of(self, report: Report) -> dict[str, str]:
         match report.ref.kind:

@@ -12,6 +12,7 @@ from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
 from haloy.api.snapshot import Rejection
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
+from haloy.model.revised import Revised
 from haloy.status import columns
 from haloy.status.health import Count, HealthView
 from haloy.status.values import Condition, Status
@@ -25,18 +26,22 @@ class Programming:
     """What the fleet serves. `live`: the generation of each object that every ready proxy has confirmed.
 
     `failure`: why the newest change is not live, empty when it is. `refused`: objects left out because the proxy refused
-    them, with its words. `proxies`: how many are ready.
+    them, with its words. `postponed`: what else is not live waits for a reload, why; empty when nothing does. `proxies`: how
+    many are ready. `compiled`: the proxies need a reload for a change of conditions or filters.
     """
 
     live: Mapping[ObjectRef, int] = field(default_factory=dict)
     failure: str = ""
     refused: Mapping[ObjectRef, str] = field(default_factory=dict)
+    postponed: str = ""
     proxies: int = 0
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """`previous` gives each condition the time of its last change; all else is the present."""
+    """`previous` gives each condition the time of its last change; all else is the present. `compiled`: the Routes whose rules
+    are compiled (`with_conditions_or_filters`, while the proxies need it)."""
 
     reports: Mapping[ObjectRef, Report]
     rejections: tuple[Rejection, ...]
@@ -45,9 +50,13 @@ class Inputs:
     health: HealthView
     now: datetime
     previous: Mapping[ObjectRef, Status] = field(default_factory=dict)
+    compiled: Collection[ObjectRef] = ()
 
 
-def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> dict[ObjectRef, Status]:
+COMPILED = "Its conditions and filters are compiled, since the proxy runs without Lua: a change of them reloads it."
+
+
+def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> Revised[ObjectRef, Status]:
     """The status of every Route, Backend and HealthPolicy that is in force or was rejected, sorted by ref.
 
     `only`: the others are known to be as in `previous` (haloy.status.changes says which may differ).
@@ -56,14 +65,12 @@ def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> dict[O
     columns_of = columns.Columns(inputs.model, inputs.health, inputs.programming.proxies, inputs.programming.live)
     if only is None:
         refs = {ref for ref in (*inputs.reports, *rejected) if ref.kind != "Secret"}
-        return {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in sorted(refs)}
-    found = dict(inputs.previous)
-    for ref in only:
-        if ref.kind != "Secret" and (ref in inputs.reports or ref in rejected):
-            found[ref] = _status(ref, inputs, rejected.get(ref), columns_of)
-        else:
-            found.pop(ref, None)
-    return found if found.keys() == inputs.previous.keys() else dict(sorted(found.items()))
+        return Revised((ref, _status(ref, inputs, rejected.get(ref), columns_of)) for ref in sorted(refs))
+    there = [ref for ref in only if ref.kind != "Secret" and (ref in inputs.reports or ref in rejected)]
+    found = {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in there}
+    previous = Revised.of(inputs.previous)
+    changed = {ref: status for ref, status in found.items() if previous.get(ref) != status}
+    return previous.revised(changed, [ref for ref in only if ref not in found], in_order=True)
 
 
 def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns_of: columns.Columns) -> Status:
@@ -72,7 +79,7 @@ def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns
     found += _partially_invalid(report)
     if ref.kind != "HealthPolicy":
         found.append(_worst(report, Type.RESOLVED_REFS, Reason.RESOLVED_REFS, "All references resolve."))
-        found.append(_programmed(report, found[0], inputs.programming))
+        found.append(_programmed(report, found[0], inputs.programming, compiled=ref in inputs.compiled))
         found.append(_healthy(report, inputs.health))
     if ref.kind == "Route":
         found += [finding for finding in report.findings if finding.type is Type.CERTIFICATE_READY][:1]
@@ -120,7 +127,7 @@ def _merged(findings: list[Finding]) -> Finding:
     )
 
 
-def _programmed(report: Report, accepted: Finding, programming: Programming) -> Finding:
+def _programmed(report: Report, accepted: Finding, programming: Programming, *, compiled: bool) -> Finding:
     type = Type.PROGRAMMED
     proxies = programming.proxies
     if refusal := programming.refused.get(report.ref):
@@ -130,9 +137,14 @@ def _programmed(report: Report, accepted: Finding, programming: Programming) -> 
     if proxies == 0:
         return Finding(type, UNKNOWN, Reason.NO_PROXIES, "No proxy is ready.")
     if programming.live.get(report.ref) == report.generation:
-        return Finding(type, TRUE, Reason.PROGRAMMED, f"Served by {proxies}/{proxies} proxies.")
+        note = f" {COMPILED}" if compiled else ""
+        return Finding(type, TRUE, Reason.PROGRAMMED, f"Served by {proxies}/{proxies} proxies.{note}")
     if programming.failure:
         return Finding(type, FALSE, Reason.PENDING, f"The change is not live: {programming.failure}")
+    if programming.postponed:
+        return Finding(
+            type, FALSE, Reason.PENDING, f"The change waits for a reload of the proxy: {programming.postponed}"
+        )
     return Finding(type, FALSE, Reason.PENDING, "Waiting for the proxy to confirm the change.")
 
 

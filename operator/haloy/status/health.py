@@ -52,19 +52,24 @@ def merge(key: EndpointKey, observations: Sequence[Observation]) -> MergedHealth
 class HealthView:
     """The merged health of the endpoints of `clusters`; a cluster's is merged when it is first asked for."""
 
-    def __init__(self, clusters: Iterable[Cluster], observations: Sequence[Observation]) -> None:
-        self._clusters = {cluster.name: cluster for cluster in clusters}
+    def __init__(self, clusters: Sequence[Cluster], observations: Sequence[Observation]) -> None:
+        self._of = clusters
+        self.clusters: Mapping[str, Cluster] = {cluster.name: cluster for cluster in clusters}
         self._observations = observations
         self._merged: dict[str, Mapping[str, MergedHealth | None]] = {}
 
+    def is_of(self, clusters: Sequence[Cluster], observations: Sequence[Observation]) -> bool:
+        """Whether it was made of these very objects."""
+        return clusters is self._of and observations is self._observations
+
     def endpoints(self, cluster: str) -> Mapping[str, MergedHealth | None]:
         """By the Endpoint's key; None: no proxy reports it."""
-        if cluster not in self._clusters:
+        if cluster not in self.clusters:
             return {}
         if cluster not in self._merged:
             self._merged[cluster] = {
                 endpoint.key: merge(EndpointKey(cluster, endpoint.key), self._observations)
-                for endpoint in self._clusters[cluster].endpoints
+                for endpoint in self.clusters[cluster].endpoints
             }
         return self._merged[cluster]
 
@@ -79,7 +84,7 @@ class HealthView:
 
     def unproven(self, cluster: str) -> bool:
         """Whether the cluster's endpoints stay out of rotation until they have passed, and none has yet."""
-        found = self._clusters.get(cluster)
+        found = self.clusters.get(cluster)
         check = found.health_check if found is not None else None
         return check is not None and check.start_unhealthy and self.count(cluster).healthy == 0
 

@@ -149,6 +149,15 @@ def phase(state: SecretState | None, now: datetime) -> tuple[bool, ...]:
     return now < pair.not_before, now >= pair.not_after, pair.not_after - now < EXPIRY_NOTICE
 
 
+def next_phase(state: SecretState | None, now: datetime) -> datetime | None:
+    """The first moment, not before `now`, at which `phase` may become another; None: it never will."""
+    pair = state.key_pair if state is not None else None
+    if pair is None:
+        return None
+    moments = (pair.not_before, pair.not_after, pair.not_after - EXPIRY_NOTICE)
+    return min((moment for moment in moments if moment >= now), default=None)
+
+
 def choose_bundle(secret: ObjectRef, state: SecretState | None, retained: RetainedBundle | None) -> BundleChoice:
     """The CA certificates for `secret`."""
     if state is None:

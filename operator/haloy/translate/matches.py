@@ -1,10 +1,16 @@
 """Matches of a rule, and their order of precedence."""
 
+from typing import assert_never
+
 from haloy.api.v1alpha1 import matches as api
 from haloy.model.routing import Match, PathKind, PathMatch, ValueKind, ValueMatch
 
 Precedence = tuple[int, int, bool, int, int]
 """Smaller goes first. What is equal here is decided between Routes: by age, by name, by order."""
+
+PathKey = tuple[int, int, str]
+"""The path's part of the precedence, and the path: what a host's candidates are grouped by. Of two paths of one kind and length at
+most one fits a request, so their order means nothing; expressions can fit together, so they are one group."""
 
 _KINDS = list(PathKind)
 
@@ -31,6 +37,20 @@ def precedence(match: Match) -> Precedence:
     path = match.path
     length = len(path.value) if path.kind is PathKind.PREFIX else 0
     return (_KINDS.index(path.kind), -length, match.method is None, -len(match.headers), -len(match.query))
+
+
+def path_key(match: Match) -> PathKey:
+    """Groups sort by it as the precedence wants it: exact paths, then prefixes, the longest first, then expressions."""
+    path = match.path
+    match path.kind:
+        case PathKind.EXACT:
+            return 0, 0, path.value
+        case PathKind.PREFIX:
+            return 1, -len(path.value), path.value
+        case PathKind.REGEX:
+            return 2, 0, ""
+        case _:
+            assert_never(path.kind)
 
 
 def regexes_in(match: Match) -> int:

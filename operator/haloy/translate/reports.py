@@ -1,29 +1,27 @@
 """Reports: what was found out about each object, put together from its units."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
 from haloy.api.v1alpha1 import HealthPolicy, TlsSecret
-from haloy.model.refs import ObjectRef
-from haloy.translate.backends import ClusterUnit
 from haloy.translate.certificates import Choice, SecretState, listed
 from haloy.translate.conflicts import LostMatch, conflict_findings
-from haloy.translate.hosts import HostUnit
+from haloy.translate.hosts import Share
 from haloy.translate.refused import Complaints, refused_findings
 from haloy.translate.routes import RouteUnit
 
 
-def report_route(unit: RouteUnit, generation: int, hosts: Sequence[HostUnit]) -> Report:
-    """`hosts`: the units of all its hosts."""
+def report_route(unit: RouteUnit, generation: int, shares: Sequence[Share]) -> Report:
+    """`shares`: what it has of each of its hosts."""
     if unit.refused:
         return Report(unit.ref, generation, unit.findings)
-    left = sum(host.kept.get(unit.ref, 0) for host in hosts)
-    losses = [loss for host in hosts for loss in host.losses.get(unit.ref, ())]
+    left = sum(share.kept or 0 for share in shares)
+    losses = [loss for share in shares for loss in share.losses]
     findings = conflict_findings(unit.ref, losses, nothing_left=left == 0)
     if left == 0 and not findings:
         findings = (_empty(unit),)
-    served = tuple(host.host for host in hosts if unit.ref in host.kept)
+    served = tuple(share.host for share in shares if share.kept is not None)
     certificates = {
         tls.certificate for name, tls in unit.host_tls.hosts.items() if name in served and tls.certificate is not None
     }
@@ -32,20 +30,15 @@ def report_route(unit: RouteUnit, generation: int, hosts: Sequence[HostUnit]) ->
         generation,
         (*findings, *unit.findings),
         hosts=served,
-        clusters=_clusters(unit, hosts) if left else (),
+        clusters=_clusters(unit, shares) if left else (),
         certificates=tuple(sorted(certificates)),
     )
 
 
-def _clusters(unit: RouteUnit, hosts: Sequence[HostUnit]) -> tuple[str, ...]:
+def _clusters(unit: RouteUnit, shares: Sequence[Share]) -> tuple[str, ...]:
     """The clusters of all rules that are reached by at least one match on at least one host."""
-    serving = sum(
-        unit.ref in host.kept and host.virtual_host is not None and host.virtual_host.redirect_host is None
-        for host in hosts
-    )
-    lost = Counter(
-        loss.field for host in hosts for loss in host.losses.get(unit.ref, ()) if isinstance(loss, LostMatch)
-    )
+    serving = sum(share.kept is not None and not share.redirected for share in shares)
+    lost = Counter(loss.field for share in shares for loss in share.losses if isinstance(loss, LostMatch))
     reached = (item.candidate for item in unit.candidates if lost[item.candidate.source.field] < serving)
     names = {target.cluster for candidate in reached for target in candidate.rule.targets}
     return tuple(sorted(name for name in names if name is not None))
@@ -69,8 +62,8 @@ def report_policy(policy: HealthPolicy, complaints: Complaints, clusters: tuple[
     return Report(policy.ref, policy.generation, (accepted,), clusters=clusters)
 
 
-def report_secret(secret: TlsSecret, state: SecretState, choice: Choice | None, used: Mapping[str, object]) -> Report:
-    """`choice`: what is served for it, None: nobody asks for its certificate. `used`: the Model's certificates by name."""
+def report_secret(secret: TlsSecret, state: SecretState, choice: Choice | None, used: bool) -> Report:
+    """`choice`: what is served for it, None: nobody asks for its certificate. `used`: it is in the Model."""
     problems = [words for words in (state.key_pair_problem, state.ca_problem) if words is not None]
     findings = tuple(
         Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, Reason.INVALID_SECRET, f"{words}.") for words in problems
@@ -78,15 +71,4 @@ def report_secret(secret: TlsSecret, state: SecretState, choice: Choice | None, 
     if not findings and choice is not None and choice.problem is not None:
         reason, words = choice.problem
         findings = (Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, f"{words}; {choice.served}."),)
-    name = secret.ref.key
-    return Report(secret.ref, secret.generation, findings, certificates=(name,) if name in used else ())
-
-
-def policies_in_use(units: Mapping[ObjectRef, ClusterUnit]) -> dict[ObjectRef, list[str]]:
-    """The clusters of each HealthPolicy, sorted, since `units` is."""
-    found: dict[ObjectRef, list[str]] = {}
-    for unit in units.values():
-        check = unit.cluster.health_check if unit.cluster is not None else None
-        if unit.cluster is not None and check is not None and check.source is not None:
-            found.setdefault(check.source, []).append(unit.cluster.name)
-    return found
+    return Report(secret.ref, secret.generation, findings, certificates=(secret.ref.key,) if used else ())

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from haloy.proxies.haproxy.artifacts import Artifacts, Server
+from haloy.proxies.haproxy.apply.journal import JOURNAL
+from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
 from haloy.proxies.haproxy.runtime.runtime_api import Answer, Command, RuntimeApi
+from haloy.proxies.haproxy.slots.layout import Layout, Placement, Profile
 from tests.haproxy.driver.small import FALLBACK, Small, backend
 from tests.haproxy.driver.values import line
 from tests.support.small_haproxy import eventually
 
-_WRITES = {"os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "socket.connect"}
+_WRITES = {"os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "socket.connect", "open"}
 
 
 class Fuse:
@@ -74,29 +76,45 @@ class Orders:
     def before(self, proxy: Small) -> tuple[Artifacts, dict[str, bytes]]:
         one, two, _ = (server(port, number) for number, port in enumerate(self.upstreams, 1))
         pem = self.pem(f"{FALLBACK}:1", "certs/a.pem:1", "certs/b.pem:1")
-        return proxy.artifacts(
+        return self.laid_out(
+            proxy,
             replace(backend("shop"), servers=(one, two)),
+            slot(0, one),
+            slot(1),
             revision="before",
-            maps={"maps/rules.map": {"shop": "shop", "old": "shop"}},
+            maps={"maps/rules.map": {"shop": "shop", "old": "shop", "moved": "slot.p.0"}},
             pem={path: content.hex()[-80:] for path, content in pem.items()},
             lines=(line("a", "a.example"), line("b", "b.example")),
             tls=self.tls,
         ), pem
 
     def after(self, proxy: Small) -> tuple[Artifacts, dict[str, bytes]]:
-        """Everything changes at once: a server comes, one goes, one weighs less, maps and certificates turn over."""
+        """Everything changes at once: a server comes, one goes, one weighs less, a Backend moves to another slot, maps and
+        certificates turn over."""
         one, _, three = (server(port, number) for number, port in enumerate(self.upstreams, 1))
         pem = self.pem(f"{FALLBACK}:1", "certs/a.pem:2", "certs/c.pem:1")
         extra = (backend("cart"),) if self.structural else ()
-        return proxy.artifacts(
+        return self.laid_out(
+            proxy,
             replace(backend("shop"), servers=(replace(one, weight=50), three)),
+            slot(0),
+            slot(1, replace(one, options=(*one.options, "maxconn 50"))),
             *extra,
             revision="after",
-            maps={"maps/rules.map": {"shop": "shop", "new": "shop"}},
+            maps={"maps/rules.map": {"shop": "shop", "new": "shop", "moved": "slot.p.1"}},
             pem={path: content.hex()[-80:] for path, content in pem.items()},
             lines=(line("a", "a.example"), line("c", "c.example")),
             tls=self.tls,
         ), pem
+
+    def laid_out(self, proxy: Small, *clusters: Section, **changes: Any) -> Artifacts:
+        slots = [one for one in clusters if one.name.startswith("slot.")]
+        layout = Layout(
+            profiles={"p": Profile("p", "")},
+            slots={"p": len(slots)},
+            placements={one.cluster: Placement(one.name, one.servers) for one in slots if one.cluster is not None},
+        )
+        return replace(proxy.artifacts(*clusters, **changes), layout=layout)
 
     def save(self) -> None:
         values: dict[str, Any] = {
@@ -121,6 +139,13 @@ def load(directory: Path) -> Orders:
 def server(port: int, number: int) -> Server:
     options = ("check", "inter 200", "fall 2", "rise 2")
     return Server(f"127.0.0.1:{port}", "127.0.0.1", port, number, 100, f"127.0.0.1:{port}", options, checked=True)
+
+
+def slot(number: int, *members: Server) -> Section:
+    """A slot, of the Cluster `web/moved` if it has servers."""
+    made = backend(f"slot.p.{number}")
+    holds = "web/moved" if members else None
+    return replace(made, servers=members, cluster=holds, source=made.source if holds else None)
 
 
 def materials(artifacts: Artifacts, pem: dict[str, bytes]) -> dict[str, bytes]:
@@ -151,8 +176,8 @@ async def main(directory: Path) -> None:
     sys.addaudithook(lambda event, values: FUSE.burn() if _counts(event, values, root, sockets) else None)
     FUSE.lit = True
     print(await proxy.transactions.change(proxy.target(artifacts, materials(artifacts, pem))))
-    for _ in itertools.repeat(None, 100):
-        if not (proxy.transactions.running and proxy.transactions.running.leaving):
+    for _ in itertools.repeat(None, 250):
+        if proxy.transactions.settled:
             break
         await asyncio.sleep(0.02)
     FUSE.lit = False
@@ -165,6 +190,8 @@ def _counts(event: str, values: tuple[Any, ...], root: str, master: str) -> bool
         return False
     if event == "socket.connect":
         return bool(values[1] == master)
+    if event == "open":
+        return str(values[0]).endswith(JOURNAL) and bool(values[2] & os.O_WRONLY)
     return any(str(value).startswith(root) for value in values[:2])
 
 

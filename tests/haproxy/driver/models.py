@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from haloy.model.secret import SecretBytes
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.events import Event
 from haloy.proxies.haproxy.settings import HaproxySettings
+from tests.support.binary import chosen
+from tests.support.small_haproxy import eventually
 
 
 def fleet(http: int, https: int | None = None) -> Fleet:
@@ -28,6 +31,11 @@ def fleet(http: int, https: int | None = None) -> Fleet:
 def cluster(name: str, endpoints: Iterable[Endpoint], check: HealthCheck | None = None) -> Cluster:
     members = tuple(sorted(endpoints, key=lambda endpoint: (endpoint.address, endpoint.port)))
     return Cluster(f"web/{name}", ObjectRef("Backend", "web", name), endpoints=members, health_check=check)
+
+
+def novel(one: Cluster, number: int = 1) -> Cluster:
+    """The same with a combination of settings that no slot has, another one for each `number`: a reload is needed."""
+    return replace(one, connections=replace(one.connections, connect_timeout=one.connections.connect_timeout + number))
 
 
 def local(port: int, **changes: object) -> Endpoint:
@@ -71,6 +79,15 @@ def delivery(
     return Delivery(model, materials)
 
 
+async def settled(proxy: Haproxy) -> None:
+    """Wait until nothing is left to do of what was applied."""
+
+    async def done() -> bool:
+        return proxy.settled()
+
+    await eventually(done, "nothing is left to delete, to come to rest or to refill")
+
+
 @asynccontextmanager
 async def haproxy(
     directory: Path, fleet: Fleet, events: list[Event] | None = None, **changes: float
@@ -79,10 +96,14 @@ async def haproxy(
     settings = HaproxySettings(
         state=directory,
         fleet=fleet,
+        binary=chosen(),
         min_reload_interval=changes.get("min_reload_interval", 0.0),
         server_drain=changes.get("server_drain", 1.0),
         access_log=Path("/dev/null"),
         max_connections=500,
+        spare_slots=int(changes.get("spare_slots", 16)),
+        max_spare_slots=int(changes.get("max_spare_slots", 64)),
+        lua=bool(changes.get("lua", 1)),
     )
     made = Haproxy(settings, on_event=(events if events is not None else []).append)
     try:

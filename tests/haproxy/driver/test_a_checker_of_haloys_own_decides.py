@@ -17,6 +17,7 @@ from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.settings import HaproxySettings
 from tests.haproxy.driver.models import cluster, delivery, fleet, host, local
 from tests.haproxy.driver.upstreams import upstreams
+from tests.support.binary import chosen
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.small_haproxy import eventually
@@ -61,7 +62,7 @@ async def test_an_endpoint_that_must_prove_itself(tmp_path: Path, way: str) -> N
         agent.words[names.agent_token("web/shop", f"127.0.0.1:{one.port}")] = "up"
         token = names.agent_token("web/shop", f"127.0.0.1:{two.port}")
         settings = HaproxySettings(
-            tmp_path, listeners, min_reload_interval=0, access_log=Path("/dev/null"),
+            tmp_path, listeners, binary=chosen(), min_reload_interval=0, access_log=Path("/dev/null"),
             agent_check=Bind("127.0.0.1", agent.port),
         )  # fmt: skip
         proxy = Haproxy(settings)

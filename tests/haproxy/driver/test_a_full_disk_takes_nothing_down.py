@@ -9,11 +9,13 @@ from pathlib import Path
 from haloy.model.routing import Target
 from haloy.proxies.base import Applied, Failed
 from haloy.proxies.haproxy.driver import Haproxy
+from haloy.proxies.haproxy.events import Event
 from haloy.proxies.haproxy.process.run_files import RunFiles, run_dir
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
 from tests.haproxy.driver.upstreams import upstreams
 from tests.support.http_client import get
 from tests.support.ports import free_port
+from tests.support.small_haproxy import eventually
 
 HOSTS = [host("a.example", {"": (Target("web/shop"),)})]
 
@@ -66,25 +68,32 @@ async def test_changes_fail_and_can_be_made_later(tmp_path: Path) -> None:
         assert proxy.deaths == 0
 
 
-async def test_files_that_were_half_rewritten_are_put_right(tmp_path: Path) -> None:
-    """Something is written before the failure: a folder stands where a configuration file is to go."""
-    http = free_port()
-    async with upstreams(2) as (one, two), haproxy(tmp_path, fleet(http)) as proxy:
-        good = delivery(fleet(http), HOSTS, [cluster("shop", [local(one.port)])])
-        assert isinstance(await proxy.apply(good), Applied)
-        before = folder(tmp_path)
+async def test_a_fragment_that_cannot_be_written_follows_later(tmp_path: Path) -> None:
+    """A folder stands where a configuration file is to go: what is live is in the journal, and nothing else waits for it."""
+    http, events = free_port(), list[Event]()
+    async with upstreams(2) as (one, two), haproxy(tmp_path, fleet(http), events) as proxy:
+        assert isinstance(
+            await proxy.apply(delivery(fleet(http), HOSTS, [cluster("shop", [local(one.port)])])), Applied
+        )
         current = (tmp_path / "haproxy" / "current").resolve()
-        (name,) = (path.name for path in current.glob("30-*.cfg"))
-        obstacle = current / f".{name}.unfinished"
+        (fragment,) = (path for path in current.glob("30-*.cfg") if f":{one.port}" in path.read_text())
+        obstacle = fragment.with_name(f".{fragment.name}.unfinished")
         obstacle.mkdir()
         outcome = await proxy.apply(delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)])]))
-        assert isinstance(outcome, Failed)
-        assert outcome.step == "write"
-        assert folder(tmp_path) != before, "the record is written first"
+        assert isinstance(outcome, Applied), outcome
+        assert not outcome.reload
+        assert (await get(http, "a.example")).body == str(two.port).encode()
+
+        async def said() -> bool:
+            return any("not yet in the configuration" in str(event) for event in events)
+
+        async def written() -> bool:
+            return f":{two.port}" in fragment.read_text()
+
+        await eventually(said, "it is said")
+        assert not await written()
         obstacle.rmdir()
-        assert isinstance(await proxy.apply(good), Applied)
-        assert folder(tmp_path) == before
-        assert (await get(http, "a.example")).body == str(one.port).encode()
+        await eventually(written, "the fragment follows")
 
 
 async def test_a_log_of_reloads_that_cannot_be_written_stops_no_reload(tmp_path: Path) -> None:

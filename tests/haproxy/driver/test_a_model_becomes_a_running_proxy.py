@@ -35,9 +35,7 @@ async def test_endpoints_weights_hosts_and_certificates_need_no_reload(tmp_path:
     events: list[Event] = []
     async with upstreams(3) as (one, two, three), haproxy(tmp_path, listeners, events) as proxy:
         first = cluster("shop", [local(one.port)], CHECK)
-        assert reasons(await proxy.apply(delivery(listeners, [host("a.example", TO_SHOP)], [first]))) == [
-            "backend-added"
-        ]
+        assert reasons(await proxy.apply(delivery(listeners, [host("a.example", TO_SHOP)], [first]))) == ["new-profile"]
 
         async def apply(*endpoints: tuple[int, int], names: str = "a", **certificates: bytes) -> None:
             members = [local(port, weight=weight) for port, weight in endpoints]
@@ -70,7 +68,7 @@ async def test_an_endpoint_that_drains_gets_nothing_new(tmp_path: Path) -> None:
         assert reasons(await proxy.apply(delivery(listeners, hosts, [cluster("shop", draining, CHECK)]))) == []
         assert {(await get(http, "a.example")).body for _ in range(4)} == {f"{one.port}".encode()}
         structural = [cluster("shop", draining, CHECK), cluster("cart", [])]
-        assert reasons(await proxy.apply(delivery(listeners, hosts, structural))) == ["backend-added"]
+        assert reasons(await proxy.apply(delivery(listeners, hosts, structural))) == ["new-profile"]
         assert {(await get(http, "a.example")).body for _ in range(4)} == {f"{one.port}".encode()}, "over a reload, too"
 
 
@@ -100,10 +98,11 @@ async def test_reloads_are_on_record(tmp_path: Path) -> None:
     async with haproxy(tmp_path, listeners) as proxy:
         await proxy.apply(delivery(listeners, (), [cluster("shop", [])]))
         await proxy.apply(delivery(listeners, (), []))
+        await proxy.reload()
         records = proxy.reload_log.read()
-    assert [[str(reason) for reason in record.reasons] for record in records] == [
-        ["backend-added: backend/web/shop: the backend is new"],
-        ["backend-removed: backend/web/shop: the backend is gone"],
+    assert [[(reason.cause.value, str(reason.source)) for reason in record.reasons] for record in records] == [
+        [("new-profile", "backend/web/shop")],
+        [("requested", "None")],
     ]
     lines = [json.loads(line) for line in (tmp_path / "reloads.jsonl").read_text().splitlines()]
     assert [line["success"] for line in lines] == [True, True]

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section
 from haloy.proxies.haproxy.plan.plan import WORDS, plan
 from haloy.proxies.haproxy.plan.running import Running
 from haloy.proxies.haproxy.runtime.cli_commands import COMMAND_LIMIT
-from tests.haproxy.driver.values import cluster, line, server, wanted
+from haloy.proxies.haproxy.slots.layout import Expression
+from tests.haproxy.driver.values import cluster, laid_out, line, server, slot, wanted
 
 SHOP = "backend/web/shop"
 
@@ -14,38 +17,64 @@ def reasons(running: Running | Artifacts, goal: Artifacts, **sizes: int) -> list
     return [str(reason) for reason in made.reload.reasons]
 
 
-def test_backends_that_come_and_go() -> None:
-    one, other = cluster(), cluster(name="cart", text="backend cart\n")
-    assert reasons(wanted(one), wanted(other)) == [
-        f"backend-added: {SHOP}: the backend is new",
-        f"backend-removed: {SHOP}: the backend is gone",
+def test_a_backend_with_settings_that_no_slot_has() -> None:
+    after = laid_out(slot(0), slot(0, holds="web/b", profile="q"), slot(1, holds="web/c", profile="q"))
+    assert reasons(laid_out(slot(0)), after) == [
+        "new-profile: backend/web/b: no slot has this combination of settings yet "
+        "(profile q: 'balance p' became 'balance q'), and 1 more Backends want it"
     ]
 
 
-def test_a_backend_whose_text_differs() -> None:
-    after = cluster(text="backend shop\n  balance leastconn\n")
-    assert reasons(wanted(cluster()), wanted(after)) == [
-        f"backend-changed: {SHOP}: backend shop: 'balance roundrobin' became 'balance leastconn'"
+def test_more_backends_than_free_slots() -> None:
+    after = laid_out(slot(0, holds="web/a"), slot(1, holds="web/b"), slot(2))
+    assert reasons(laid_out(slot(0, holds="web/a")), after) == [
+        "pool-exhausted: backend/web/b: all 1 slots of profile p are taken or not at rest yet"
     ]
 
 
-def test_a_server_whose_options_differ() -> None:
+def test_spare_slots_alone() -> None:
+    after = laid_out(slot(0, holds="web/a"), slot(1))
+    assert reasons(laid_out(slot(0, holds="web/a")), after) == [
+        "pool-refill: the spare slots are laid out anew, from slot.p.1 on"
+    ]
+
+
+def test_what_is_compiled_besides() -> None:
+    before, after = laid_out(slot(0)), laid_out(slot(0))
+    frontend = "frontend http\n  bind :80\n  # Route web/shop spec.rules[0]\n  acl e12 path -m reg x\n"
+    expression = Expression("e12", "a.example", "path", "^/x+$")
+    layout = replace(after.layout, expressions=(expression,), cookies=("stick",))
+    fragments = (replace(after.fragments[0], sections=(Section("http", frontend),)), *after.fragments[1:])
+    found = reasons(before, replace(after, layout=layout, fragments=fragments))
+    assert found[:2] == [
+        "new-regular-expression: route/web/shop: '^/x+$' is new on a.example",
+        "new-affinity-cookie: the cookie 'stick' is new",
+    ]
+
+
+def test_a_server_that_differs_in_what_no_command_changes() -> None:
+    """The layout moves its Backend; so this is a fault, and told."""
     after = cluster(server(1, options=("check", "inter 3000")))
-    expected = [f"server-changed: {SHOP}: server 10.0.0.1:80 is wanted without 'inter 2000' with 'inter 3000'"]
+    expected = [f"drift: {SHOP}: server shop/10.0.0.1:80 is wanted without 'inter 2000' with 'inter 3000'"]
     assert reasons(wanted(cluster(server(1))), wanted(after)) == expected
-
-
-def test_a_leaving_server_that_comes_back_with_other_options() -> None:
     running = Running(wanted(cluster()), {("shop", "10.0.0.1:80"): server(1)})
-    after = wanted(cluster(server(1, options=("check",))))
-    assert reasons(running, after) == [f"server-changed: {SHOP}: server 10.0.0.1:80 is wanted without 'inter 2000'"]
+    assert reasons(running, wanted(cluster(server(1, options=("check",))))) == [
+        f"drift: {SHOP}: server shop/10.0.0.1:80 is wanted without 'inter 2000'"
+    ]
 
 
 def test_servers_of_a_section_that_is_not_dynamic() -> None:
     before, after = cluster(server(1), dynamic=False), cluster(server(1, weight=3), server(2), dynamic=False)
     assert reasons(wanted(before), wanted(after)) == [
-        f"server-changed: {SHOP}: the servers of shop cannot be changed at run time: 10.0.0.1:80, 10.0.0.2:80"
+        f"drift: {SHOP}: the servers of shop cannot be changed at run time: 10.0.0.1:80, 10.0.0.2:80"
     ]
+
+
+def test_an_entry_that_is_larger_than_a_command() -> None:
+    before = wanted(maps={"maps/rules.map": {}})
+    after = wanted(maps={"maps/rules.map": {"web/shop:0": "x" * COMMAND_LIMIT}})
+    (found,) = reasons(before, after)
+    assert found.startswith("entry-too-large: route/web/shop: the entry 'web/shop:0' of maps/rules.map has ")
 
 
 def test_rules_name_each_route_and_settings_name_none() -> None:
@@ -53,7 +82,7 @@ def test_rules_name_each_route_and_settings_name_none() -> None:
     after = "frontend http\n  bind :81\n\n  # Route web/shop spec.rules[0]\n  acl c\n  # Route web/cart spec.rules[0]\n  acl b\n"
     assert reasons(wanted(frontend=before), wanted(frontend=after)) == [
         "settings-changed: the settings of section http changed: 'bind :80' became 'bind :81'",
-        "rules-changed: route/web/shop: the rules of section http changed: 'acl a' became 'acl c'",
+        "compiled-rules: route/web/shop: the rules of section http changed: 'acl a' became 'acl c'",
     ]
 
 
@@ -66,7 +95,7 @@ def test_lines_that_several_objects_share_are_told_by_their_purpose() -> None:
         )
     )
     assert reasons(before, after) == [
-        "rules-changed: the rules of listener http changed (HSTS of hosts): with 'http-request x'"
+        "compiled-rules: the rules of listener http changed (HSTS of hosts): with 'http-request x'"
     ]
 
 

@@ -1,9 +1,9 @@
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.plan.plan import plan
-from haloy.proxies.haproxy.plan.running import Running
-from haloy.proxies.haproxy.plan.steps import RuntimeStep, SwapMap
-from tests.haproxy.driver.values import cluster, line, server, wanted
+from haloy.proxies.haproxy.plan.running import Running, after
+from haloy.proxies.haproxy.plan.steps import AddServer, RuntimeStep, SwapMap
+from tests.haproxy.driver.values import cluster, laid_out, line, server, slot, wanted
 
 
 def sentences(running: Running | Artifacts, goal: Artifacts) -> list[str]:
@@ -43,7 +43,7 @@ def test_weight_and_drain_are_set_live() -> None:
 def test_an_endpoint_that_comes_back_while_it_leaves_is_restored() -> None:
     running = Running(wanted(cluster()), {("shop", "10.0.0.1:80"): server(1)})
     assert sentences(running, wanted(cluster(server(1))))[1:] == ["bring shop/10.0.0.1:80 back in state ready"]
-    assert sentences(running, wanted(cluster()))[1:] == ["delete shop/10.0.0.1:80 once idle"]
+    assert sentences(running, wanted(cluster())) == [], "its removal is under way"
 
 
 def test_a_certificate_is_loaded_before_it_is_listed_and_dropped_after() -> None:
@@ -92,17 +92,62 @@ def test_targets_are_there_before_the_entries_that_point_at_them_and_go_after_th
         "set 1 new entry and 0 changed entries in maps/hosts.http.map",
         "delete 1 entry from maps/hosts.http.map",
         "delete 1 entry from maps/paths.map",
-        "delete 1 entry from maps/rules.map",
+        "retire 1 entry of maps/rules.map",
     ]
 
 
 def test_a_large_difference_swaps_the_map_without_losing_the_order() -> None:
-    before = wanted(maps={"maps/rules.map": {str(number): "a" for number in range(400)}})
-    after = wanted(maps={"maps/rules.map": {str(number): "b" for number in range(200, 400)}})
+    before = wanted(maps={"maps/paths.map": {str(number): "a" for number in range(400)}})
+    after = wanted(maps={"maps/paths.map": {str(number): "b" for number in range(200, 400)}})
     assert sentences(before, after)[1:] == [
-        "swap maps/rules.map for 400 entries",
-        "swap maps/rules.map for 200 entries",
+        "swap maps/paths.map for 400 entries",
+        "swap maps/paths.map for 200 entries",
     ]
+
+
+def test_retired_entries_that_are_wanted_again_are_not_added_twice() -> None:
+    retired = {"maps/rules.map": {"r1": "a", "r2": "b"}}
+    running = Running(wanted(maps={"maps/rules.map": {}}), retired=retired)
+    goal = wanted(maps={"maps/rules.map": {"r1": "a", "r2": "c", "r3": "d"}}, revision="r2")
+    made = plan(running, goal, {})
+    assert [str(step) for step in made.steps] == [
+        "write the files of r2",
+        "set 1 new entry and 1 changed entry in maps/rules.map",
+    ]
+    assert after(running, goal, made.steps).retired == {}
+
+
+def test_a_backend_finds_a_free_slot() -> None:
+    before = laid_out(slot(0, server(1), holds="web/a"), slot(1))
+    goal = laid_out(slot(0, server(1), holds="web/a"), slot(1, server(2), holds="web/b"), revision="r2")
+    assert sentences(before, goal)[1:] == ["add slot.p.1/10.0.0.2:80 in state ready"]
+
+
+def test_a_backend_moves_make_before_break() -> None:
+    clusters, checks = "maps/clusters.map", "maps/check-paths.map"
+    before = laid_out(
+        slot(0, server(1), holds="web/a"),
+        slot(1),
+        maps={checks: {"slot.p.0": "/x"}, clusters: {"web/a": "slot.p.0"}},
+    )
+    goal = laid_out(
+        slot(0),
+        slot(1, server(1, options=("check",)), holds="web/a"),
+        maps={checks: {"slot.p.1": "/x"}, clusters: {"web/a": "slot.p.1"}},
+        revision="r2",
+    )
+    made = plan(Running(before), goal, {})
+    assert [str(step) for step in made.steps][1:] == [
+        f"set 1 new entry and 0 changed entries in {checks}",
+        "add slot.p.1/10.0.0.1:80 in state ready",
+        f"set 0 new and 1 changed entry in {clusters}".replace("0 new and", "0 new entries and"),
+        f"retire 1 entry of {checks}",
+        "let slot.p.0 come to rest",
+    ]
+    assert [step.heir_of for step in made.steps if isinstance(step, AddServer)] == ["slot.p.0"]
+    running = after(Running(before), goal, made.steps)
+    assert running.artifacts.layout.resting == {"slot.p.0"}
+    assert set(running.leaving) == {("slot.p.0", "10.0.0.1:80")}
 
 
 def test_many_new_entries_need_no_swap() -> None:

@@ -11,7 +11,7 @@ from haloy.model.routing import Target
 from haloy.proxies.base import Applied, Failed
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.process.run_files import RunFiles, run_dir
-from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
+from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local, novel
 from tests.haproxy.driver.upstreams import upstreams
 from tests.support.http_client import get
 from tests.support.ports import free_port
@@ -70,7 +70,7 @@ async def test_the_new_worker_answers_although_the_master_did_not(tmp_path: Path
     async with upstreams(2) as (one, two), haproxy(tmp_path, fleet(http)) as proxy:
         await proxy.apply(delivery(fleet(http), HOSTS, [cluster("shop", [local(one.port)])]))
         before = current(tmp_path)
-        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), cluster("cart", [])])
+        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), novel(cluster("cart", []))])
         async with between(tmp_path, forward=True):
             outcome = await proxy.apply(changed)
         assert isinstance(outcome, Applied), outcome
@@ -86,7 +86,7 @@ async def test_the_old_worker_answers(tmp_path: Path) -> None:
     async with upstreams(2) as (one, two), haproxy(tmp_path, fleet(http)) as proxy:
         await proxy.apply(delivery(fleet(http), HOSTS, [cluster("shop", [local(one.port)])]))
         before = current(tmp_path)
-        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), cluster("cart", [])])
+        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), novel(cluster("cart", []))])
         async with between(tmp_path, forward=False):
             outcome = await proxy.apply(changed)
         assert isinstance(outcome, Failed)
@@ -110,7 +110,7 @@ async def test_haproxy_dies_during_the_reload(tmp_path: Path) -> None:
         await proxy.apply(delivery(fleet(http), HOSTS, [cluster("shop", [local(one.port)])]))
         before = current(tmp_path)
         master = (await proxy.measure()).info.pids[0]
-        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), cluster("cart", [])])
+        changed = delivery(fleet(http), HOSTS, [cluster("shop", [local(two.port)]), novel(cluster("cart", []))])
         async with between(tmp_path, forward=False, then=lambda: os.kill(master, signal.SIGKILL)):
             outcome = await proxy.apply(changed)
         assert isinstance(outcome, Failed)

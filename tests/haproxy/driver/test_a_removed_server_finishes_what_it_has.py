@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 from haloy.proxies.base import Applied
@@ -66,7 +67,10 @@ async def test_it_ends_at_the_deadline(haproxy_binary: Path, tmp_path: Path) -> 
         await program(proxy, "r1", member(one, 1))
         task = await slow_request(proxy, one, 60.0)
         await program(proxy, "r2", member(two, 2))
-        status, _ = await task
+        try:
+            status, _ = await task
+        except RemoteDisconnected:  # from HAProxy 3.2 on; before, an answer of its own
+            status = 503
         assert status != 200
 
         async def gone() -> bool:

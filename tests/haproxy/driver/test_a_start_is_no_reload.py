@@ -7,6 +7,7 @@ from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.settings import HaproxySettings
 from tests.haproxy.driver.models import cluster, delivery, fleet
+from tests.support.binary import chosen
 from tests.support.ports import free_port
 from tests.support.small_haproxy import eventually
 
@@ -17,7 +18,7 @@ async def test_a_change_that_starts_a_dead_haproxy_counts_no_reload(tmp_path: Pa
     async def never(seconds: float) -> None:
         await asyncio.Event().wait()
 
-    proxy = Haproxy(HaproxySettings(tmp_path, listeners, access_log=Path("/dev/null")), sleep=never)
+    proxy = Haproxy(HaproxySettings(tmp_path, listeners, binary=chosen(), access_log=Path("/dev/null")), sleep=never)
     try:
         await proxy.start()
         first = await proxy.apply(delivery(listeners, (), [cluster("c0", [])]))

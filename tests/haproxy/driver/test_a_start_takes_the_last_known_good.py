@@ -46,7 +46,18 @@ def remove(generation: Path) -> None:
             path.unlink()
 
 
-@pytest.mark.parametrize("damage", [damage_configuration, damage_everything, remove])
+def lose_the_index(generation: Path) -> None:
+    (generation / "record" / "index.json").unlink()
+
+
+def flip_one_bit_of_a_map(generation: Path) -> None:
+    path = next(path for path in generation.glob("maps/*.map") if b"a.example" in path.read_bytes())
+    path.write_bytes(path.read_bytes().replace(b"a.example", b"a.dxample"))
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_configuration, damage_everything, remove, lose_the_index, flip_one_bit_of_a_map]
+)
 async def test_a_damaged_generation_is_passed_over(tmp_path: Path, damage: object) -> None:
     listeners, events = fleet(free_port()), list[Event]()
     http = listeners.listeners[0].binds[0].port
@@ -54,6 +65,7 @@ async def test_a_damaged_generation_is_passed_over(tmp_path: Path, damage: objec
         async with haproxy(tmp_path, listeners) as proxy:
             await proxy.apply(delivery(listeners, HOSTS, [cluster("shop", [local(one.port)])]))
             newer = [cluster("shop", [local(two.port)]), cluster("cart", [])]
+            await proxy.reload()
             await proxy.apply(delivery(listeners, HOSTS, newer))
         current = (tmp_path / "haproxy" / "current").resolve()
         for path in [path for path in current.rglob("*") if path.is_file()]:

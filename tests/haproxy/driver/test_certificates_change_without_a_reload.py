@@ -13,6 +13,7 @@ from tests.haproxy.driver.pem import leaf, pem, shown
 from tests.haproxy.driver.small import FALLBACK, Small, small
 from tests.haproxy.driver.values import line
 from tests.support.ports import free_port
+from tests.support.small_haproxy import eventually
 
 OWN = pem("fallback.invalid")
 
@@ -51,7 +52,11 @@ async def test_from_the_first_to_the_last(haproxy_binary: Path, tmp_path: Path) 
         assert "certs/a.pem" not in await proxy.api.call("show", "ssl", "cert")
         current = proxy.generations.current()
         assert current is not None
-        assert "certs/a.pem" not in proxy.generations.names(current)
+
+        async def deleted() -> bool:
+            return "certs/a.pem" not in proxy.generations.names(current)
+
+        await eventually(deleted, "its key is deleted")
 
 
 async def test_one_that_is_too_large_reloads(haproxy_binary: Path, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from haloy.model.listener import Fleet
 from haloy.model.model import Delivery
 from haloy.model.routing import Target, VirtualHost
 from haloy.proxies.base import Applied
-from haloy.proxies.haproxy.options import HaproxyOptions
+from haloy.proxies.haproxy.driver import Haproxy
 from haloy.proxies.haproxy.process.process import run_dir
+from haloy.proxies.haproxy.render.frontends import DEFAULT_CERTIFICATE
 from haloy.proxies.haproxy.render.render import render
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host
 from tests.haproxy.driver.pem import pem
-from tests.haproxy.driver.truth import check, expected
+from tests.haproxy.driver.truth import check, check_wanted, expected
 from tests.support.ports import free_port
 
 PEMS = {(name, version): pem(f"{name}.example") for name in "abc" for version in (1, 2)}
@@ -87,16 +88,21 @@ class World:
         return delivery(self.listeners, hosts, clusters, content)
 
 
-def loaded(made: Delivery, options: HaproxyOptions, fallback: bytes) -> dict[str, Any]:
-    """What HAProxy should say. A certificate that no host uses, and a map that no line names, need not be loaded."""
-    artifacts = render(made.model, options)
+def loaded(made: Delivery, proxy: Haproxy, fallback: bytes) -> dict[str, Any]:
+    """What HAProxy should say: the delivery rendered from nothing, but for the places that Clusters have. A certificate that
+    no host uses, and a map that no line names, need not be loaded."""
+    options, transactions = proxy._options, proxy._transactions
+    assert options is not None
+    assert transactions is not None
+    artifacts = render(made.model, options, None, transactions.layout)
     text = "".join(section.text for fragment in artifacts.fragments for section in fragment.sections)
+    text += "maps/programs.map"  # which the Lua file loads
     artifacts = replace(artifacts, maps={name: held for name, held in artifacts.maps.items() if name in text})
     used = {line.path for line in artifacts.certificates}
     content = {
         path: made.materials[digest].pem.reveal() for path, digest in artifacts.pem_files.items() if path in used
     }
-    return expected(artifacts, {options.fallback_certificate: fallback, **content})
+    return expected(artifacts, {DEFAULT_CERTIFICATE: fallback, **content})
 
 
 @pytest.mark.slow
@@ -106,10 +112,6 @@ async def test_random_changes(tmp_path: Path, seed: int) -> None:
     world = World(listeners)
     async with haproxy(tmp_path, listeners, min_reload_interval=0.0) as proxy:
         socket = run_dir(tmp_path) / "worker.sock"
-        options = HaproxyOptions(
-            str(socket), str((tmp_path / "haproxy" / "server-state").absolute()), max_connections=500,
-            peers=f"unix@{socket.with_name('peers.sock')}",
-        )  # fmt: skip
         fallback = (tmp_path / "haproxy" / "fallback.pem").read_bytes()
         history = []
         for number in range(STEPS):
@@ -119,11 +121,12 @@ async def test_random_changes(tmp_path: Path, seed: int) -> None:
             assert isinstance(outcome, Applied), (history, outcome)
             assert "runtime-failed" not in {reason.cause.value for reason in outcome.reload}, (history, outcome)
             api = RuntimeApi(socket)
-            await check(api, loaded(made, options, fallback), f"seed {seed} after {history}")
+            await check_wanted(api, loaded(made, proxy, fallback), f"seed {seed} after {history}")
             if number % 5 == 4:
+                await check(api, loaded(made, proxy, fallback), f"seed {seed} after {history}")
                 again = await proxy.reload()
                 assert isinstance(again, Applied), again
                 await api.disconnect()
-                await check(api, loaded(made, options, fallback), f"seed {seed} reloaded after {history}")
+                await check(api, loaded(made, proxy, fallback), f"seed {seed} reloaded after {history}")
             await api.disconnect()
             await asyncio.sleep(0)

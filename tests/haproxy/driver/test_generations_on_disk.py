@@ -1,3 +1,4 @@
+import contextlib
 import stat
 from pathlib import Path
 
@@ -72,3 +73,37 @@ def test_what_a_crash_left_unfinished_is_cleared_away(generations: Generations) 
 def test_no_name_leads_out_of_the_directory(generations: Generations, name: str) -> None:
     with pytest.raises(ValueError, match="not the name"):
         generations.create(1, {name: b""}, None)
+
+
+def test_an_update_that_fails_changes_nothing(generations: Generations) -> None:
+    one = generations.create(1, {"a.cfg": b"a", "b.cfg": b"b"}, None)
+    obstacle = one.path / ".b.cfg.unfinished"
+    obstacle.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        generations.update(one, {"a.cfg": b"new", "b.cfg": b"new"})
+    obstacle.rmdir()
+    assert (one.read("a.cfg"), one.read("b.cfg")) == (b"a", b"b")
+    assert generations.names(one) == ("a.cfg", "b.cfg")
+
+
+def test_what_is_provisional_is_taken_back(generations: Generations) -> None:
+    one = generations.create(1, {"certs/a.pem": b"a"}, None)
+    with (
+        contextlib.suppress(BlockingIOError),
+        generations.provisionally(one, {"certs/a.pem": b"new", "ca/b.pem": b"b"}),
+    ):
+        assert (one.read("certs/a.pem"), one.read("ca/b.pem")) == (b"new", b"b")
+        raise BlockingIOError
+    assert generations.names(one) == ("certs/a.pem",)
+    assert one.read("certs/a.pem") == b"a"
+    with generations.provisionally(one, {"certs/a.pem": b"new", "ca/b.pem": b"b"}):
+        pass
+    assert generations.names(one) == ("ca/b.pem", "certs/a.pem")
+    assert one.read("certs/a.pem") == b"new"
+
+
+def test_what_is_known_to_be_the_same_is_linked_unless_its_size_says_otherwise(generations: Generations) -> None:
+    one = generations.create(1, {"certs/a.pem": b"same", "certs/b.pem": b"torn"}, None)
+    two = generations.create(2, {"certs/a.pem": b"same", "certs/b.pem": b"whole"}, one, {"certs/a.pem", "certs/b.pem"})
+    assert (one.path / "certs/a.pem").stat().st_ino == (two.path / "certs/a.pem").stat().st_ino
+    assert two.read("certs/b.pem") == b"whole"

@@ -4,6 +4,10 @@ import pytest
 
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
 from haloy.proxies.haproxy.process.retelling import Retelling, retold
+from haloy.proxies.haproxy.slots.layout import Layout, Placement
+from haloy.proxies.haproxy.true_names import TrueNames
+
+NAMES = TrueNames(lambda: Layout(placements={"web/shop": Placement("slot.0a1b.3")}))
 
 
 @pytest.mark.parametrize(
@@ -11,9 +15,33 @@ from haloy.proxies.haproxy.process.retelling import Retelling, retold
     [
         (
             Severity.ALERT,
-            "backend 'cluster.web.shop' has no server available!",
+            "backend 'slot.0a1b.3' has no server available!",
             logging.INFO,
-            "backend web/shop has no endpoint left that can take requests",
+            "Backend web/shop has no endpoint left that can take requests",
+        ),
+        (
+            Severity.ALERT,
+            "backend 'slot.0a1b.4' has no server available!",
+            logging.DEBUG,
+            "backend 'a spare slot [slot.0a1b.4]' has no server available!",
+        ),
+        (
+            Severity.WARNING,
+            "Server slot.0a1b.3/10.0.0.1:80 is DOWN, reason: Layer4 timeout.",
+            logging.DEBUG,
+            "Server web/shop [slot.0a1b.3]/10.0.0.1:80 is DOWN, reason: Layer4 timeout.",
+        ),
+        (
+            Severity.ALERT,
+            "sendmsg()/writev() failed in logger #1: No such file or directory (errno=2)",
+            logging.DEBUG,
+            None,
+        ),
+        (
+            Severity.ALERT,
+            "sendmsg()/writev() failed in logger #1: No space left on device (errno=28)",
+            logging.ERROR,
+            None,
         ),
         (Severity.WARNING, "Proxy http stopped (cumulated conns: FE: 1, BE: 0).", logging.DEBUG, None),
         (Severity.WARNING, "Former worker (17) exited with code 0 (Exit)", logging.DEBUG, None),
@@ -40,11 +68,11 @@ from haloy.proxies.haproxy.process.retelling import Retelling, retold
     ],
 )
 def test_in_words_and_as_loud_as_they_deserve(severity: Severity, text: str, level: int, sentence: str | None) -> None:
-    assert retold(Alert(severity, text)) == (level, sentence or text)
+    assert retold(Alert(severity, text), NAMES) == (level, sentence or text)
 
 
 def test_what_every_worker_says_of_its_descriptors_is_told_once() -> None:
-    retelling = Retelling()
+    retelling = Retelling(NAMES)
     cannot = [f"[haproxy.main()] Cannot raise FD limit to {number}, limit is 1024." for number in (2001, 2002)]
     low = "FD limit (1024) too low for maxconn=9000/maxsock=38259."
     told = [retelling(Alert(Severity.NOTICE, text))[0] for text in (cannot[0], low, cannot[1], low)]

@@ -31,7 +31,7 @@ async def test_requests_by_route_backend_and_endpoint(tmp_path: Path) -> None:
         assert found.endpoints["web/shop", f"127.0.0.1:{one.port}"].requests == 3
         assert found.endpoints["web/shop", f"127.0.0.1:{one.port}"].bytes_out > 0
         assert set(found.clusters) == {"web/shop", "web/empty"}, "haloy's own sections are not shown"
-        assert found.info.version.startswith("2.")
+        assert found.info.version[:2] in {"2.", "3."}
         assert len(found.info.pids) == 2
         assert found.info.reloads == 1
         assert found.info.max_connections == 500

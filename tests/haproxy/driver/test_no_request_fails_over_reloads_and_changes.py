@@ -11,7 +11,7 @@ from haloy.model.health import HealthCheck, TcpCheck
 from haloy.model.routing import Target
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.driver import Haproxy
-from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
+from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local, novel
 from tests.haproxy.driver.upstreams import Upstream, upstreams
 from tests.support.http_client import read_answer
 from tests.support.ports import free_port
@@ -64,7 +64,7 @@ async def change_everything(proxy: Haproxy, port: int, shop: list[Upstream], car
             clusters = [
                 cluster("shop", members, CHECK),
                 cluster("cart", [local(cart.port)], CHECK),
-                *([cluster(f"more-{turn}", [local(shop[0].port)], CHECK)]),
+                novel(cluster(f"more-{turn}", [local(shop[0].port)], CHECK), turn + 1),
             ]
             outcome = await proxy.apply(delivery(listeners, [*hosts, *extra], clusters))
             assert isinstance(outcome, Applied), outcome

@@ -10,7 +10,7 @@ RECORD = ReloadRecord(
     datetime(2026, 1, 1, tzinfo=UTC),
     (
         ReloadReason(ReloadCause.START, None, "first start"),
-        ReloadReason(ReloadCause.BACKEND_ADDED, ObjectRef("Backend", "web", "shop"), "backend shop is new"),
+        ReloadReason(ReloadCause.NEW_PROFILE, ObjectRef("Backend", "web", "shop"), "backend shop is new"),
     ),
     "000001",
     False,

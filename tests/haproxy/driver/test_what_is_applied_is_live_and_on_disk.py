@@ -31,7 +31,9 @@ async def test_a_backend_comes_and_changes(haproxy_binary: Path, tmp_path: Path)
         first = await proxy.transactions.change(proxy.target(wanted(member(one, 1), revision="r2")))
         assert isinstance(first, Applied)
         assert first.revision == "r2"
-        assert [reason.cause.value for reason in first.reload] == ["backend-added"]
+        assert [reason.cause.value for reason in first.reload] == ["compiled-rules"], (
+            "there is no slot in this configuration"
+        )
         assert await get(proxy.port, "/shop") == (200, str(one.port))
 
         second = await proxy.transactions.change(proxy.target(wanted(member(two, 2), revision="r3")))

@@ -1,7 +1,7 @@
 """What HAProxy itself says it does, and what Artifacts say it should do, in one shape. Does not use the driver's readers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha1
 from typing import Any
 
@@ -14,10 +14,13 @@ from tests.support.small_haproxy import eventually
 CRT_LIST = "certs/list.crt-list"
 
 
-async def truth(api: RuntimeApi) -> dict[str, Any]:
-    """Maps, servers (address, port, weight, maintenance, drain), certificates and the lines that name them."""
+async def truth(api: RuntimeApi, unlisted: Iterable[str] = ()) -> dict[str, Any]:
+    """Maps, servers (address, port, weight, maintenance, drain), certificates and the lines that name them.
+
+    `unlisted`: maps that are loaded for certain; HAProxy's list lacks those that are used in too many places.
+    """
     maps = {}
-    for name in re.findall(r"\((maps/[^)]+)\)", await api.call("show", "map")):
+    for name in {*re.findall(r"\((maps/[^)]+)\)", await api.call("show", "map")), *unlisted}:
         lines = (await api.call("show", "map", name)).splitlines()
         maps[name] = sorted(line.split(" ", 1)[1] for line in lines if line)
     servers = set()
@@ -76,11 +79,35 @@ def without_unused(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, A
     }
 
 
+async def check_wanted(api: RuntimeApi, wanted: dict[str, Any], what: str) -> None:
+    """Everything that is wanted is there at once, beside what is still to be deleted."""
+    found = await truth(api, wanted["maps"])
+    for name, entries in wanted["maps"].items():
+        assert set(entries) <= set(found["maps"][name]), (what, name)
+    assert wanted["servers"] <= found["servers"], what
+    assert wanted["certificates"].items() <= found["certificates"].items(), what
+    assert wanted["lines"] == found["lines"], what
+
+
+def differing(found: Any, wanted: Any) -> tuple[Any, Any]:
+    """What is too much, and what is missing."""
+    if isinstance(found, dict):
+        return (
+            {key: value for key, value in found.items() if wanted.get(key) != value},
+            {key: value for key, value in wanted.items() if found.get(key) != value},
+        )
+    return set(found) - set(wanted), set(wanted) - set(found)
+
+
 async def check(api: RuntimeApi, wanted: dict[str, Any], what: str) -> None:
+    """HAProxy does what is wanted and, once what waits to be deleted is, nothing else."""
+
     async def equal() -> bool:
-        return without_unused(await truth(api), wanted) == wanted
+        return without_unused(await truth(api, wanted["maps"]), wanted) == wanted
 
     try:
         await eventually(equal, what, 5)
     except AssertionError:
-        assert without_unused(await truth(api), wanted) == wanted, what
+        found = without_unused(await truth(api, wanted["maps"]), wanted)
+        wrong = {key: differing(found[key], wanted[key]) for key in wanted if found[key] != wanted[key]}
+        assert not wrong, f"{what}: {wrong}"

@@ -1,5 +1,6 @@
 """Small Artifacts made by hand, and a model of what a running HAProxy does with each step."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import assert_never
 
@@ -20,6 +21,8 @@ from haloy.proxies.haproxy.plan.steps import (
     RemoveServer,
     ReplaceCertificate,
     RestoreServer,
+    RestSlot,
+    RetireMapEntries,
     SetMapEntries,
     SetState,
     SetWeight,
@@ -27,6 +30,7 @@ from haloy.proxies.haproxy.plan.steps import (
     SwapMap,
     WriteFiles,
 )
+from haloy.proxies.haproxy.slots.layout import Layout, Placement, Profile, profile_of
 
 SHOP = ObjectRef("Backend", "web", "shop")
 ROUTE = ObjectRef("Route", "web", "shop")
@@ -44,6 +48,24 @@ def cluster(
     *members: Server, name: str = "shop", text: str = "backend shop\n  balance roundrobin\n", dynamic: bool = True
 ) -> Section:
     return Section(name, text, SHOP, members, dynamic)
+
+
+def slot(number: int, *members: Server, holds: str | None = None, profile: str = "p") -> Section:
+    """A slot; `holds`: the Cluster it has."""
+    name = f"slot.{profile}.{number}"
+    source = None if holds is None else ObjectRef("Backend", *holds.split("/"))
+    return Section(name, f"backend {name}\n  balance roundrobin\n", source, members, True, holds)
+
+
+def laid_out(*slots: Section, **changes: object) -> Artifacts:
+    """`wanted` of slots, with the Layout that says the same."""
+    counted = Counter(str(profile_of(one.name)) for one in slots)
+    layout = Layout(
+        profiles={name: Profile(name, f"balance {name}\n") for name in counted},
+        slots=dict(counted),
+        placements={one.cluster: Placement(one.name, one.servers) for one in slots if one.cluster is not None},
+    )
+    return replace(wanted(*slots, **changes), layout=layout)  # type: ignore[arg-type]
 
 
 def wanted(
@@ -104,7 +126,7 @@ def take(running: Running, step: Step, goal: Artifacts) -> Running:
             rest_lines = tuple(held for held in now.certificates if held != gone)
             assert len(rest_lines) == len(now.certificates) - 1
             return replace(running, artifacts=replace(now, certificates=rest_lines))
-        case AddServer(section, added_server):
+        case AddServer(section, added_server, _):
             assert (section, added_server.name) not in running.leaving
             return _servers(running, section, add=added_server)
         case RestoreServer(section, back):
@@ -126,12 +148,28 @@ def take(running: Running, step: Step, goal: Artifacts) -> Running:
                 running, leaving={key: value for key, value in running.leaving.items() if key != (section, name)}
             )
         case SetMapEntries(name, new, changed):
-            content = dict(now.maps[name])
-            assert all(key not in content for key, _ in new)
-            assert all(key in content for key, _ in changed)
+            content, retired = dict(now.maps[name]), dict(running.retired.get(name, {}))
+            assert all(key not in content and key not in retired for key, _ in new)
+            assert all(key in content or key in retired for key, _ in changed)
             return replace(
-                running, artifacts=replace(now, maps={**now.maps, name: content | dict(new) | dict(changed)})
+                running,
+                artifacts=replace(now, maps={**now.maps, name: content | dict(new) | dict(changed)}),
+                retired={**running.retired, name: {key: retired[key] for key in retired if key not in dict(changed)}},
             )
+        case RetireMapEntries(name, keys):
+            content, retired = dict(now.maps[name]), dict(running.retired.get(name, {}))
+            retired |= {key: content.pop(key) for key in keys}
+            return replace(
+                running,
+                artifacts=replace(now, maps={**now.maps, name: content}),
+                retired={**running.retired, name: retired},
+            )
+        case RestSlot(section):
+            for one in _members(now, section):
+                running = replace(
+                    _servers(running, section, drop=one.name), leaving={**running.leaving, (section, one.name): one}
+                )
+            return running.with_resting(running.artifacts.layout.resting | {section})
         case DeleteMapEntries(name, keys):
             assert all(key in now.maps[name] for key in keys)
             rest_map = {key: value for key, value in now.maps[name].items() if key not in keys}
@@ -140,6 +178,10 @@ def take(running: Running, step: Step, goal: Artifacts) -> Running:
             return replace(running, artifacts=replace(now, maps={**now.maps, name: dict(entries)}))
         case _:
             assert_never(step)
+
+
+def _members(artifacts: Artifacts, section: str) -> tuple[Server, ...]:
+    return next(held.servers for fragment in artifacts.fragments for held in fragment.sections if held.name == section)
 
 
 def _find(artifacts: Artifacts, section: str, name: str) -> Server:

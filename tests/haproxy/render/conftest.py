@@ -14,8 +14,9 @@ Serve = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
-def serve(haproxy_binary: Path, tmp_path: Path) -> Serve:
-    """`async with serve(model)`: the rendered model on a real HAProxy."""
+def serve(haproxy_binary: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Serve:
+    """`async with serve(model)`: the rendered model on a real HAProxy; as a parameter (`BOTH_WAYS`): whether with Lua."""
+    lua: bool = getattr(request, "param", True)
 
     @asynccontextmanager
     async def running(
@@ -24,7 +25,7 @@ def serve(haproxy_binary: Path, tmp_path: Path) -> Serve:
         environment: Mapping[str, str] | None = None,
         **changes: object,
     ) -> AsyncIterator[Running]:
-        artifacts = render(model, options(tmp_path, **changes))
+        artifacts = render(model, options(tmp_path, **{"lua": lua, **changes}))
         async with running_haproxy(haproxy_binary, tmp_path, artifacts, pem=pem, environment=environment) as one:
             yield one
 

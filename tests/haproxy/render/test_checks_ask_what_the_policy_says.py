@@ -27,7 +27,7 @@ async def state(running: Running, wanted: str) -> None:
         while True:
             rows = [line.split(",") for line in (await running.ask("show stat")).splitlines()]
             if any(
-                row[0] == "cluster.web.up" and ":" in row[1] and row[17].startswith(wanted)
+                row[0].startswith("slot.") and ":" in row[1] and row[17].startswith(wanted)
                 for row in rows
                 if len(row) > 17
             ):

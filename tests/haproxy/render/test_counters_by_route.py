@@ -6,11 +6,13 @@ from haloy.model.filters import DirectResponse
 from haloy.proxies.haproxy.names import ROUTES
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.upstream import Reply, upstream
 
 
+@BOTH_WAYS
 async def test_requests_and_errors_are_counted_by_route(serve: Serve) -> None:
     port = free_port()
     async with upstream(reply=lambda request: Reply(int(request.target[1:]))) as up:

@@ -101,7 +101,7 @@ async def test_nasty_requests_leave_lines_that_parse(serve: Serve) -> None:
     assert any(path.startswith("/xxxx") for path in paths)
     assert '/"\\%22{}"?a="b"&c=\\' in paths
     unread = [record["status"] for record in records if "error" in record]
-    assert set(unread) == {400}
+    assert set(unread) <= {400, 431}, "431, where there are too many headers: HAProxy 3.x"
     assert len(unread) >= 2 * len(UNREADABLE)
 
 

@@ -16,6 +16,7 @@ from haloy.model.filters import (
 from haloy.model.listener import ClientLimits
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.upstream import Reply, upstream
@@ -28,6 +29,7 @@ CHANGES = HeaderModifier(
 )
 
 
+@BOTH_WAYS
 async def test_header_filters_remove_set_and_add(serve: Serve) -> None:
     port = free_port()
     reply = Reply(headers=(("X-Set", "old"), ("X-Add", "1"), ("X-Remove", "r")))
@@ -72,6 +74,7 @@ PREFIXES = [
 
 
 @pytest.mark.parametrize("query", ["", "?q=1&r=%20"])
+@BOTH_WAYS
 async def test_a_prefix_is_replaced_as_the_gateway_api_says(serve: Serve, query: str) -> None:
     port = free_port()
     async with upstream() as up:
@@ -90,6 +93,7 @@ async def test_a_prefix_is_replaced_as_the_gateway_api_says(serve: Serve, query:
     assert [request.target for request in up.requests] == [after + query for _, _, _, after in PREFIXES]
 
 
+@BOTH_WAYS
 async def test_one_rule_with_several_prefixes_rewrites_each_by_its_own(serve: Serve) -> None:
     port = free_port()
     async with upstream() as up:
@@ -106,6 +110,7 @@ async def test_one_rule_with_several_prefixes_rewrites_each_by_its_own(serve: Se
     assert [request.one("x-forwarded-host") for request in up.requests] == ["a.b"] * 3
 
 
+@BOTH_WAYS
 async def test_a_full_path_replaces_the_path_and_cannot_break_out_of_it(serve: Serve) -> None:
     port = free_port()
     async with upstream() as up:
@@ -128,6 +133,7 @@ REDIRECTS = [
 ]
 
 
+@BOTH_WAYS
 async def test_redirects_name_what_they_change_and_keep_the_rest(serve: Serve) -> None:
     port = free_port()
     hosts = [
@@ -141,6 +147,7 @@ async def test_redirects_name_what_they_change_and_keep_the_rest(serve: Serve) -
     assert [answer.status for answer in answers] == [code for _, _, code in REDIRECTS]
 
 
+@BOTH_WAYS
 async def test_a_direct_response_is_the_body_byte_for_byte(serve: Serve) -> None:
     port = free_port()
     body = 'line "one"\r\n%[env(HOME)] ${HOME} }\n\té\n'
@@ -162,6 +169,7 @@ async def test_a_direct_response_is_the_body_byte_for_byte(serve: Serve) -> None
     assert (empty.status, empty.body) == (204, b"")
 
 
+@BOTH_WAYS
 async def test_a_long_answer_fits_even_where_headers_must_be_short(serve: Serve) -> None:
     port = free_port()
     body = "é" * 8192

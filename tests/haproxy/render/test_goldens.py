@@ -1,6 +1,6 @@
 """`goldens/<a sentence>.in.yaml` is a Model, `<a sentence>.out.cfg` what is made of it: pytest --update-goldens writes them.
 
-Each also passes the real `haproxy -c` without a warning.
+Each also passes the real `haproxy -c` without a warning, with spare slots, with Lua and without.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.names import bundle_file, certificate_file
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render.render import config_files, render
+from haloy.proxies.haproxy.slots.layout import Pools
 from tests.support.model_yaml import read_model
 from tests.support.running_haproxy import check, fallback_pem, options, write_files
 
@@ -22,7 +23,7 @@ SETTINGS = ("00-global.cfg", "10-defaults.cfg")
 
 def shown(artifacts: Artifacts, *, settings: bool) -> str:
     files = config_files(artifacts)
-    names = [name for name in files if not name.endswith(".http") and (settings or name not in SETTINGS)]
+    names = [name for name in files if not name.endswith((".http", ".lua")) and (settings or name not in SETTINGS)]
     return "\n".join(f"#### {name}\n{files[name].decode()}" for name in names)
 
 
@@ -31,7 +32,7 @@ def test_the_golden_is_rendered_and_accepted(
     path: Path, update_goldens: bool, tmp_path: Path, haproxy_binary: Path
 ) -> None:
     wanted = read_model(path.read_text())
-    artifacts = render(wanted, HaproxyOptions("/run/haloy/worker.sock", "/var/lib/haloy/state"))
+    artifacts = render(wanted, HaproxyOptions("/run/haloy/worker.sock", "/var/lib/haloy/state", pools=Pools(0)))
     text = shown(artifacts, settings=path.name.startswith("the smallest"))
     golden = path.with_name(path.name.replace(".in.yaml", ".out.cfg"))
     if update_goldens:
@@ -39,10 +40,14 @@ def test_the_golden_is_rendered_and_accepted(
     assert golden.read_text() == text
 
     pem = {certificate_file(one.name): fallback_pem() for one in wanted.certificates}
-    pem |= {bundle_file(one.name): fallback_pem() for one in wanted.bundles}
+    pem |= {bundle_file(one.name, one.digest): fallback_pem() for one in wanted.bundles}
     pem["ca/system.pem"] = fallback_pem()
-    real = render(wanted, options(tmp_path, system_ca="ca/system.pem", agent=("127.0.0.1", 9)))
-    assert check(haproxy_binary, write_files(tmp_path, real, pem)) == ""
+    settings = {"system_ca": "ca/system.pem", "agent": ("127.0.0.1", 9), "health_log": str(tmp_path / "health")}
+    for lua in (True, False):
+        folder = tmp_path / f"lua-{lua}"
+        folder.mkdir()
+        real = render(wanted, options(folder, **settings, lua=lua))
+        assert check(haproxy_binary, write_files(folder, real, pem)) == ""
 
 
 def test_there_are_goldens() -> None:

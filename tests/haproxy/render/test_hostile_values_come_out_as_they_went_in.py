@@ -7,6 +7,7 @@ import pytest
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.hostile import SECRET, SNIPPETS, one_of_everything
 from tests.haproxy.render.test_no_string_becomes_configuration import merged
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.upstream import Received, Reply, Upstream, upstream
@@ -15,6 +16,7 @@ VALUES = [value for value in SNIPPETS if value.isascii() and value.strip() == va
 VALUES += ["".join(SNIPPETS[:18]).strip(), "%[env(CANARY)]${CANARY}\"$CANARY\"'%[env(CANARY)]'"]
 
 
+@BOTH_WAYS
 async def test_nothing_expands_and_nothing_is_lost(serve: Serve) -> None:
     port = free_port()
     async with upstream(reply=lambda request: Reply(body="\n".join(VALUES).encode())) as up:
@@ -74,6 +76,7 @@ def path_of(value: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["a&b", "}", "-f", "'", "x y", "é"])
+@BOTH_WAYS
 async def test_conditions_compare_what_was_written(serve: Serve, value: str) -> None:
     port = free_port()
     async with upstream(reply=lambda request: Reply(body=value.encode())) as up:

@@ -4,10 +4,12 @@ from haloy.model.filters import DirectResponse
 from haloy.model.routing import HostKind
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get, send
 from tests.support.ports import free_port
 
 
+@BOTH_WAYS
 async def test_exact_before_wildcard_before_catch_all_and_never_the_next(serve: Serve) -> None:
     port = free_port()
 

@@ -5,20 +5,32 @@ from hypothesis import strategies as st
 
 from haloy.model.cluster import Endpoint
 from haloy.proxies.haproxy import names
+from haloy.proxies.haproxy.slots.layout import profile_of, slot_name
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 NAME = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
 
 
-@given(LABEL, NAME)
-def test_a_cluster_is_found_again(namespace: str, name: str) -> None:
-    section = names.cluster_section(f"{namespace}/{name}")
-    assert names.cluster_of(section) == f"{namespace}/{name}"
+@given(LABEL, NAME, st.binary(min_size=32, max_size=32))
+def test_the_secret_of_a_file_is_found_again(namespace: str, name: str, content: bytes) -> None:
+    assert names.secret_of(names.certificate_file(f"{namespace}/{name}")) == (namespace, name)
+    assert names.secret_of(names.bundle_file(f"{namespace}/{name}", content.hex())) == (namespace, name)
+    assert names.secret_of(names.bundle_file(f"{namespace}/{name}", "")) == (namespace, name)
 
 
-def test_haloys_own_sections_are_no_clusters() -> None:
+def test_other_files_are_of_no_secret() -> None:
+    assert names.secret_of("certs/fallback.pem") is None
+    assert names.secret_of("ca/web_ca.pem") is None
+
+
+@given(st.from_regex(r"[0-9a-f]{16}", fullmatch=True), st.integers(0, 10_000))
+def test_a_slot_says_its_profile_and_nothing_else_is_a_slot(profile: str, number: int) -> None:
+    assert profile_of(slot_name(profile, number)) == profile
     for section in (names.NOT_FOUND, names.ROUTES, names.rule_section("web/shop:0"), names.listener_section("http")):
-        assert names.cluster_of(section) is None
+        assert profile_of(section) is None
+
+
+def test_a_listener_is_found_again() -> None:
     assert names.listener_of(names.listener_section("http")) == "http"
     assert names.listener_of(names.NOT_FOUND) is None
 

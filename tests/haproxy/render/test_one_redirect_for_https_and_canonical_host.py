@@ -4,6 +4,7 @@ from haloy.model.listener import Bind, Fleet, Listener
 from haloy.model.routing import HostKind, HostTls
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get, send, trusting_nobody
 from tests.support.ports import free_port
 from tests.support.upstream import upstream
@@ -32,6 +33,7 @@ def hosts() -> list:  # type: ignore[type-arg]
     ]
 
 
+@BOTH_WAYS
 async def test_every_host_is_redirected_at_most_once(serve: Serve) -> None:
     http, https = free_port(), free_port()
     expected = {
@@ -64,6 +66,7 @@ async def test_every_host_is_redirected_at_most_once(serve: Serve) -> None:
                 assert (await send(http, line + b"\r\nHost: shop.example.com\r\n\r\n")).status in (400, 404, 405)
 
 
+@BOTH_WAYS
 async def test_the_catch_all_is_redirected_to_the_host_that_was_asked_for(serve: Serve) -> None:
     http, https = free_port(), free_port()
     async with upstream() as up:
@@ -74,6 +77,7 @@ async def test_the_catch_all_is_redirected_to_the_host_that_was_asked_for(serve:
             assert (await get(https, "any.example.org", "/x", tls=trusting_nobody())).status == 200
 
 
+@BOTH_WAYS
 async def test_a_trusted_proxy_that_received_https_is_not_redirected(serve: Serve) -> None:
     import ipaddress
 
@@ -90,6 +94,7 @@ async def test_a_trusted_proxy_that_received_https_is_not_redirected(serve: Serv
                 assert (await get(http, "a.wild.example.com", headers=said)).status == statuses[0]
 
 
+@BOTH_WAYS
 async def test_a_plain_fleet_redirects_to_the_usual_port(serve: Serve) -> None:
     port = free_port()
     async with serve(model(fleet(port), [host("a.b", tls=REDIRECTING)], [])):

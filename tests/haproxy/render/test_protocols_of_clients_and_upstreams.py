@@ -105,8 +105,8 @@ async def test_an_upstreams_certificate_is_verified_by_authority_and_name(serve:
     port, authority, other = free_port(), trustme.CA(), trustme.CA()
     bundles = tuple(Bundle(name, "aa", ObjectRef("Secret", *name.split("/"))) for name in ("web/ca", "web/other"))
     pem = {
-        bundle_file("web/ca"): authority.cert_pem.bytes(),
-        bundle_file("web/other"): other.cert_pem.bytes(),
+        bundle_file("web/ca", "aa"): authority.cert_pem.bytes(),
+        bundle_file("web/other", "aa"): other.cert_pem.bytes(),
         "ca/system.pem": authority.cert_pem.bytes(),
     }
     async with tls_upstream(authority, "up.internal") as up:

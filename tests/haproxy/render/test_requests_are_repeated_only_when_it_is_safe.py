@@ -3,6 +3,7 @@
 from haloy.model.cluster import Endpoint, Retry, RetryOn
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.upstream import Reply, upstream
@@ -10,6 +11,7 @@ from tests.support.upstream import Reply, upstream
 EVERYTHING = Retry(3, (RetryOn.CONNECT_FAILURE, RetryOn.TIMEOUT, RetryOn.S503))
 
 
+@BOTH_WAYS
 async def test_a_status_is_retried_on_another_endpoint_but_not_for_a_post(serve: Serve) -> None:
     port = free_port()
     async with upstream("bad", reply=lambda request: Reply(503)) as bad, upstream("good") as good:
@@ -29,6 +31,7 @@ async def test_a_status_is_retried_on_another_endpoint_but_not_for_a_post(serve:
             assert len(bad.requests) + len(good.requests) == before + 3
 
 
+@BOTH_WAYS
 async def test_a_connection_failure_is_retried_for_a_post_as_well(serve: Serve) -> None:
     port = free_port()
     async with upstream("good") as good:
@@ -41,6 +44,7 @@ async def test_a_connection_failure_is_retried_for_a_post_as_well(serve: Serve) 
                     assert (await get(port, "a.b", method=method, body=b"x")).status == 200
 
 
+@BOTH_WAYS
 async def test_a_connection_that_dies_after_a_post_is_not_repeated(serve: Serve) -> None:
     port = free_port()
     async with upstream("dying", reply=lambda request: Reply(None)) as dying:
@@ -52,6 +56,7 @@ async def test_a_connection_that_dies_after_a_post_is_not_repeated(serve: Serve)
     assert len(dying.requests) == 1
 
 
+@BOTH_WAYS
 async def test_a_rules_time_out_is_its_own(serve: Serve) -> None:
     port = free_port()
     async with upstream("slow", reply=lambda request: Reply(after=1.5)) as slow:

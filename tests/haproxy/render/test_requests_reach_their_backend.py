@@ -3,11 +3,13 @@
 from haloy.model.routing import PathKind
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
+from tests.haproxy.render.ways import BOTH_WAYS
 from tests.support.http_client import get
 from tests.support.ports import free_port
 from tests.support.upstream import upstream
 
 
+@BOTH_WAYS
 async def test_hosts_and_paths_choose_the_backend(serve: Serve) -> None:
     port = free_port()
     async with upstream("shop") as shop, upstream("api") as api:

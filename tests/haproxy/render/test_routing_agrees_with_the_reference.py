@@ -1,4 +1,4 @@
-"""Whatever the Model, HAProxy chooses the rule that `haloy.model.select` names."""
+"""Whatever the Model, HAProxy chooses the rule that `haloy.model.select` names, with Lua and without."""
 
 import asyncio
 import shutil
@@ -14,6 +14,7 @@ from haloy.model.model import Model
 from haloy.model.refs import FieldRef
 from haloy.model.routing import Candidate, HostKind, Rule, VirtualHost
 from haloy.model.select import Request, select
+from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.render.render import render
 from tests.haproxy.render.models import ROUTE, fleet
 from tests.model.strategies import SEGMENTS, match_values, precedence
@@ -105,6 +106,13 @@ async def answers(port: int, asked: list[Request]) -> list[tuple[int, str]]:
         return found
 
 
+async def run(
+    port: int, binary: Path, directory: Path, artifacts: Artifacts, asked: list[Request]
+) -> list[tuple[int, str]]:
+    async with running_haproxy(binary, directory, artifacts):
+        return await answers(port, asked)
+
+
 def expected(hosts: list[VirtualHost], request: Request) -> tuple[int, str]:
     winner = select(hosts, request).winner
     return (404, "") if winner is None else (200, winner.rule.id.removeprefix("web/"))
@@ -116,18 +124,15 @@ def test_every_request_goes_where_the_reference_says(
     hosts: list[VirtualHost], random: Random, haproxy_binary: Path, tmp_path: Path
 ) -> None:
     asked = some_requests(random, 300)
-    port = free_port()
-    artifacts = render(Model(fleet(port), tuple(hosts)), options(tmp_path))
-    shutil.rmtree(tmp_path / "conf", ignore_errors=True)
-
-    async def run() -> list[tuple[int, str]]:
-        async with running_haproxy(haproxy_binary, tmp_path, artifacts):
-            return await answers(port, asked)
-
-    found = asyncio.run(run())
+    found = {}
+    for lua in (True, False):
+        port = free_port()
+        artifacts = render(Model(fleet(port), tuple(hosts)), options(tmp_path, lua=lua))
+        shutil.rmtree(tmp_path / "conf", ignore_errors=True)
+        found[lua] = asyncio.run(run(port, haproxy_binary, tmp_path, artifacts, asked))
     wrong = {
-        raw(request): (got, expected(hosts, request))
-        for request, got in zip(asked, found, strict=True)
-        if got != expected(hosts, request)
+        raw(request): (program, compiled, expected(hosts, request))
+        for request, program, compiled in zip(asked, found[True], found[False], strict=True)
+        if not program == compiled == expected(hosts, request)
     }
     assert wrong == {}

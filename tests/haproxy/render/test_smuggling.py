@@ -62,6 +62,8 @@ async def test_a_refused_request_never_reaches_the_upstream(serve: Serve) -> Non
     port = free_port()
     async with upstream() as up, serve(shop(port, up.port)) as running:
         statuses = {name: (await send(port, request)).status for name, request in REFUSED.items()}
+        if statuses["two lengths"] == 0:
+            statuses["two lengths"] = 400  # From HAProxy 3.2 on the connection is closed without an answer.
         assert {name: status for name, status in statuses.items() if not 400 <= status < 500} == {}
         await running.log_records(len(REFUSED))
     assert up.requests == []

@@ -12,6 +12,7 @@ from haloy.model.model import Certificate
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import HostTls, Hsts
 from haloy.proxies.haproxy.names import certificate_file
+from haloy.proxies.haproxy.render.frontends import DEFAULT_CERTIFICATE
 from tests.haproxy.render.conftest import Serve
 from tests.haproxy.render.models import candidate, cluster, fleet, host, model, rule
 from tests.support.http_client import get, trusting_nobody
@@ -83,7 +84,8 @@ async def test_the_catch_alls_certificate_answers_to_unknown_names(serve: Serve)
     port = free_port()
     anywhere = host("*", candidate(rule("all", "web/up")), tls=HostTls("web/any"))
     wanted = model(fleet(free_port(), port), [anywhere], [cluster("web/up", 1)], certificates=(certificate("web/any"),))
-    pem = {certificate_file("web/any"): pem_for(trustme.CA(), "any.example.com")}
+    mine = pem_for(trustme.CA(), "any.example.com")
+    pem = {certificate_file("web/any"): mine, DEFAULT_CERTIFICATE: mine}
     async with serve(wanted, pem=pem):
         assert (await names_served(port, "whatever.example.org"))[0] == ["any.example.com"]
 

@@ -3,7 +3,7 @@
 The configuration directory that these values stand for (all names relative to it; HAProxy reads it with `-f DIR` and
 `default-path config`, so the same relative names are the Runtime API's names of maps and certificates):
 
-    00-global.cfg 10-defaults.cfg 20-frontends.cfg 25-rules.cfg 30-clusters-XX.cfg
+    00-global.cfg 10-defaults.cfg 20-frontends.cfg 25-rules.cfg 30-slots-PROFILE-NN.cfg
     maps/*.map      data for lookups, changed at run time
     files/*         bodies and lists
     certs/*.pem     chain and key, certs/list.crt-list names them by SNI
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from haloy.model.cluster import EndpointState
 from haloy.model.refs import FieldRef, ObjectRef
+from haloy.proxies.haproxy.slots.layout import EMPTY, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class Server:
     agent: bool = False
 
     @property
+    def fixed(self) -> tuple[str, int, int, tuple[str, ...]]:
+        """What no run-time command changes on a server that exists."""
+        return self.address, self.port, self.id, self.options
+
+    @property
     def line(self) -> str:
         address = f"[{self.address}]" if ":" in self.address else self.address
         return " ".join(
@@ -51,6 +57,7 @@ class Section:
     """One HAProxy section. `text` is everything but the server lines: when it differs, a reload is due.
 
     `dynamic`: servers may be added and removed at run time. `source`: the object it was made from, None: haloy itself.
+    `cluster`: the Cluster that a slot holds now, None: it is free, or no slot at all.
     """
 
     name: str
@@ -58,6 +65,7 @@ class Section:
     source: ObjectRef | None = None
     servers: tuple[Server, ...] = ()
     dynamic: bool = True
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class Artifacts:
     """Everything HAProxy needs. `revision` is a digest of all the rest (secrets by digest).
 
     `maps`: file name -> key -> value. `pem_files`: file name -> Material digest; `certificates` is the crt-list in order.
-    `files`: file name -> content.
+    `files`: file name -> content. `layout`: the slots and what else is compiled, with the Clusters' places.
     """
 
     revision: str
@@ -100,3 +108,9 @@ class Artifacts:
     files: Mapping[str, bytes] = field(default_factory=dict)
     pem_files: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[CertificateLine, ...] = ()
+    layout: Layout = EMPTY
+
+
+def clusters_by_section(artifacts: Artifacts) -> dict[str, str]:
+    """Slot -> Cluster: whose a section is. Free slots, resting ones and haloy's own sections are not in it."""
+    return {placement.slot: cluster for cluster, placement in artifacts.layout.placements.items()}

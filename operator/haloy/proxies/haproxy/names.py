@@ -3,6 +3,7 @@
 All are built from DNS-1123 names, addresses and digests; tokens.py checks each again when it is printed.
 """
 
+import re
 from hashlib import blake2s
 
 from haloy.model.cluster import Endpoint
@@ -16,23 +17,11 @@ REDIRECT_HOST = "haloy.redirect-host"
 ROUTES = "haloy.routes"
 """The table of counters by route (`namespace/name`)."""
 
-_CLUSTER = "cluster."
+_CONTENT = 12
+"""Hex digits of a content's digest in a file's name."""
+_PEM = re.compile(r"certs/([a-z0-9-]+)_([a-z0-9.-]+)\.pem|ca/([a-z0-9-]+)_([a-z0-9.-]+)\.(?:[0-9a-f]{12}|missing)\.pem")
 _RULE = "rule."
 _LISTENER = "listener."
-
-
-def cluster_section(cluster: str) -> str:
-    """`cluster.web.shop` for the Cluster `web/shop`. A namespace holds no dot, so the way back is unambiguous."""
-    namespace, _, name = cluster.partition("/")
-    return f"{_CLUSTER}{namespace}.{name}"
-
-
-def cluster_of(section: str) -> str | None:
-    """The Cluster that a section stands for, None for haloy's own sections and those of rules."""
-    if not section.startswith(_CLUSTER):
-        return None
-    namespace, _, name = section.removeprefix(_CLUSTER).partition(".")
-    return f"{namespace}/{name}"
 
 
 def rule_section(variant: str) -> str:
@@ -87,9 +76,19 @@ def certificate_file(certificate: str) -> str:
     return f"certs/{certificate.replace('/', '_', 1)}.pem"
 
 
-def bundle_file(bundle: str) -> str:
-    """The file of the Bundle `namespace/secret-name`."""
-    return f"ca/{bundle.replace('/', '_', 1)}.pem"
+def bundle_file(bundle: str, content: str) -> str:
+    """The file of the Bundle `namespace/secret-name` with the content of that digest.
+
+    The servers name it, and HAProxy 2.8 does not tell those without a certificate of their own of a new content: so a new
+    content is a new file, for new servers.
+    """
+    return f"ca/{bundle.replace('/', '_', 1)}.{content[:_CONTENT] or 'missing'}.pem"
+
+
+def secret_of(path: str) -> tuple[str, str] | None:
+    """Namespace and name of the Secret that a PEM file was made from; None if it is no such file."""
+    match = _PEM.fullmatch(path)
+    return None if match is None else (match[1] or match[3], match[2] or match[4])
 
 
 def digest(*parts: str, size: int = 6) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from haloy.proxies.haproxy.slots.layout import DEFAULT_POOLS, Pools
+
 
 @dataclass(frozen=True, slots=True)
 class HaproxyOptions:
@@ -11,6 +13,8 @@ class HaproxyOptions:
     the system's CAs are verified by: a path, or `@system-ca` (HAProxy's own idea of it). `agent`: host and port of haloy's
     checker for gRPC, None: a gRPC endpoint is only checked for a connection. `max_connections` None: HAProxy's own limit.
     `peers`: where the local peer listens (`127.0.0.1:PORT`), so that the counters by route survive a reload; None: they do not.
+    `lua`: whether rules may be programs (False: they are compiled). `health_log`: absolute path of the datagram socket that
+    changes of server state are logged to, None: nowhere. `pools`: how many spare slots are laid out.
     """
 
     stats_socket: str
@@ -23,3 +27,6 @@ class HaproxyOptions:
     system_ca: str = "@system-ca"
     node: str = "haloy"
     peers: str | None = None
+    lua: bool = True
+    health_log: str | None = None
+    pools: Pools = DEFAULT_POOLS

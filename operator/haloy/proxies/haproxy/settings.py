@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from haloy.model.listener import Bind, Fleet
+from haloy.proxies.haproxy.slots.layout import Pools
 
 _FOR_OTHERS = 2_000
 """Descriptors that are not for clients and their upstream connections: listeners, checks, files."""
@@ -30,7 +31,8 @@ class HaproxySettings:
 
     Times are seconds. `min_reload_interval`: from one reload to the next at least. `server_drain`: how long a removed
     server may finish its requests. `max_connections` None: as many as descriptors allow. `agent_check`: where haloy's own
-    checker (gRPC) answers HAProxy's agent checks, None: nowhere.
+    checker (gRPC) answers HAProxy's agent checks, None: nowhere. `spare_slots` for each profile, `max_spare_slots` in all
+    (`Pools`). `lua` False: rules are compiled although HAProxy may have Lua.
     """
 
     state: Path
@@ -41,3 +43,11 @@ class HaproxySettings:
     server_drain: float = 30.0
     access_log: Literal["stdout"] | Path | None = "stdout"
     agent_check: Bind | None = None
+    spare_slots: int = 128
+    max_spare_slots: int = 4_096
+    lua: bool = True
+
+    @property
+    def pools(self) -> Pools:
+        """How many spare slots are laid out."""
+        return Pools(self.spare_slots, self.max_spare_slots)

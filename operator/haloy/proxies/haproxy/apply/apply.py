@@ -1,6 +1,7 @@
 """The run-time transaction: steps to commands, in order, and the reading back that alone counts as done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
 
@@ -8,7 +9,7 @@ from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.plan.plan import plan
 from haloy.proxies.haproxy.plan.reasons import secret_of
-from haloy.proxies.haproxy.plan.running import Running, sections
+from haloy.proxies.haproxy.plan.running import Running, section_of
 from haloy.proxies.haproxy.plan.steps import (
     AddCertificateLine,
     AddServer,
@@ -21,6 +22,8 @@ from haloy.proxies.haproxy.plan.steps import (
     RemoveServer,
     ReplaceCertificate,
     RestoreServer,
+    RestSlot,
+    RetireMapEntries,
     RuntimeStep,
     SetMapEntries,
     SetState,
@@ -30,8 +33,9 @@ from haloy.proxies.haproxy.plan.steps import (
 )
 from haloy.proxies.haproxy.runtime import certificates, maps_runtime, servers_runtime
 from haloy.proxies.haproxy.runtime.cli_commands import Command, PayloadTooLarge, UnsafeCommand
-from haloy.proxies.haproxy.runtime.live import assemble, read_live, touched
+from haloy.proxies.haproxy.runtime.live import assemble, read_live
 from haloy.proxies.haproxy.runtime.runtime_api import CommandFailed, RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.runtime.scope import touched
 
 
 class StepFailed(Exception):
@@ -46,10 +50,12 @@ class StepFailed(Exception):
 
 
 async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping[str, bytes]) -> None:
-    """Take `steps` in order; consecutive ones of one kind are sent together. RemoveServer is not done here: it waits.
+    """Take `steps` in order; consecutive ones of one kind are sent together. What waits (RemoveServer, RestSlot,
+    RetireMapEntries) is not done here.
 
     `materials`: PEM by digest. Raises StepFailed at the first that fails; nothing after its kind has been tried.
     """
+    steps = await _with_inherited_health(api, steps)
     for kind, group in groupby(steps, type):
         some = list(group)
         try:
@@ -57,6 +63,23 @@ async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping
         except (CommandFailed, RuntimeUnavailable, PayloadTooLarge, UnsafeCommand) as error:
             words = str(some[0]) if len(some) == 1 else f"{len(some)} steps of {kind.__name__}"
             raise StepFailed(words, str(error), some[0]) from error
+
+
+async def _with_inherited_health(api: RuntimeApi, steps: Sequence[RuntimeStep]) -> Sequence[RuntimeStep]:
+    """`steps` with servers as their endpoints are now in the slots that their Clusters leave."""
+    slots = {step.heir_of for step in steps if isinstance(step, AddServer) and step.heir_of is not None}
+    if not slots:
+        return steps
+    try:
+        past = {(one.backend, one.name): one for one in await servers_runtime.read(api, slots)}
+    except (CommandFailed, RuntimeUnavailable, ValueError) as error:
+        raise StepFailed("read the health of servers that move", str(error)) from error
+    return [
+        replace(step, server=servers_runtime.inherited(step.server, past.get((step.heir_of, step.server.name))))
+        if isinstance(step, AddServer) and step.heir_of is not None
+        else step
+        for step in steps
+    ]
 
 
 async def undo_half_done(api: RuntimeApi) -> list[str]:
@@ -72,18 +95,25 @@ async def undo_half_done(api: RuntimeApi) -> list[str]:
 
 
 async def read_back(
-    api: RuntimeApi, steps: Sequence[RuntimeStep], wanted: Artifacts, pem: Mapping[str, bytes], before: Running
+    api: RuntimeApi,
+    steps: Sequence[RuntimeStep],
+    wanted: Artifacts,
+    materials: Mapping[str, bytes],
+    before: Running,
 ) -> None:
     """Compare what `steps` (taken from `before`) touched with `wanted`. Raises StepFailed with what is still missing.
 
-    `pem`: content by file name. A server that waits to be deleted is as it should be.
+    `materials`: PEM by digest. What waits to be deleted is as it should be. Costs what the steps cost, not what there is.
     """
+    scope = touched(steps)
     try:
-        live = await read_live(api, touched(steps))
+        live = await read_live(api, scope)
     except (CommandFailed, RuntimeUnavailable, ValueError) as error:
         raise StepFailed("read back", str(error)) from error
-    running = assemble(wanted, live, pem, crt_list=before.crt_list)
-    left = [step for step in plan(running, wanted, {}).steps if not isinstance(step, WriteFiles | RemoveServer)]
+    part = scope.narrowed(wanted)
+    pem = {path: materials[digest] for path, digest in part.pem_files.items()}
+    running = assemble(part, live, pem, crt_list=before.crt_list)
+    left = [step for step in plan(running, part, {}, None).steps if not isinstance(step, WriteFiles | RetireMapEntries)]
     if left:
         first = next((step for step in left if not isinstance(step, Reload)), None)
         raise StepFailed("read back", f"still to do: {'; '.join(map(str, left))}", first)
@@ -92,14 +122,14 @@ async def read_back(
 def source_of(failure: StepFailed, wanted: Artifacts) -> ObjectRef | None:
     """The object that a step was about, where the step says so."""
     match failure.step:
-        case AddServer() | RestoreServer() | SetWeight() | SetState() | DrainServer() | RemoveServer():
-            section = sections(wanted).get(failure.step.section)
+        case AddServer() | RestoreServer() | SetWeight() | SetState() | DrainServer() | RemoveServer() | RestSlot():
+            section = section_of(wanted, failure.step.section)
             return None if section is None else section.source
         case NewCertificate() | ReplaceCertificate() | DropCertificate():
             return secret_of(failure.step.path)
         case AddCertificateLine() | RemoveCertificateLine():
             return secret_of(failure.step.line.path)
-        case SetMapEntries() | DeleteMapEntries() | SwapMap() | None:
+        case SetMapEntries() | DeleteMapEntries() | RetireMapEntries() | SwapMap() | None:
             return None
         case _:
             assert_never(failure.step)
@@ -132,8 +162,10 @@ def _commands(
     | SetState
     | DrainServer
     | RemoveServer
+    | RestSlot
     | SetMapEntries
-    | DeleteMapEntries,
+    | DeleteMapEntries
+    | RetireMapEntries,
     limit: int | None,
 ) -> list[Command]:
     match step:
@@ -151,11 +183,11 @@ def _commands(
             return [servers_runtime.state_command(section, name, state)]
         case DrainServer(section, name):
             return [servers_runtime.maintenance_command(section, name)]
-        case RemoveServer():
+        case RemoveServer() | RestSlot() | RetireMapEntries():
             return []
         case SetMapEntries():
             return maps_runtime.set_commands(step, limit)
-        case DeleteMapEntries():
-            return maps_runtime.delete_commands(step)
+        case DeleteMapEntries(name, keys):
+            return maps_runtime.delete_commands(name, keys)
         case _:
             assert_never(step)

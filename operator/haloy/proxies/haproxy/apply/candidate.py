@@ -5,18 +5,17 @@ from collections.abc import Callable, Mapping
 
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.apply.generations import Generation
-from haloy.proxies.haproxy.apply.record import RecordWriter
-from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.plan.running import servers
+from haloy.proxies.haproxy.artifacts import Artifacts, Section
 from haloy.proxies.haproxy.process.process import REVISION_VARIABLE
 from haloy.proxies.haproxy.process.server_state import ConfiguredServer, StateFormatError, carried_over
 from haloy.proxies.haproxy.runtime.servers_runtime import DRAIN
+from haloy.proxies.haproxy.slots.layout import Layout
 
 REVISION_FILE = "05-revision.cfg"
 """Apart from the sections: it says which generation a worker has loaded, and is never changed within a generation."""
 
 ConfigFiles = Callable[[Artifacts], Mapping[str, bytes]]
-"""Artifacts to every file but PEM."""
+"""Artifacts to every file but PEM. What a fragment or a map says depends on nothing else, so that it can be asked for alone."""
 
 _TOKEN = re.compile(rb"str\(([0-9]{1,12})\)")
 
@@ -36,28 +35,14 @@ def token_of(generation: Generation) -> str | None:
     return match[1].decode() if match is not None and match[1].decode() == generation.name else None
 
 
-def files_of(
-    artifacts: Artifacts, pem: Mapping[str, bytes], config_files: ConfigFiles, writer: RecordWriter
-) -> dict[str, bytes]:
-    """Every file of a generation but the revision's, in the order in which they may be written one by one.
+def server_states(past: str, artifacts: Artifacts | None, former: Layout | None = None) -> str:
+    """The server-state file for a worker that loads `artifacts`: health from `past` (`show servers state`, "": none).
 
-    The record of what is meant comes first; then each file after those it refers to, so that at no point the directory is
-    one that HAProxy would refuse.
+    `former`: which Cluster had which slot in that past; None: the same as in `artifacts`.
     """
-    rest = config_files(artifacts)
-    record = writer.files(artifacts, pem)
-    return {
-        **record,
-        **pem,
-        **{name: rest[name] for name in sorted(rest, key=lambda name: (name.endswith(".cfg"), name))},
-    }
-
-
-def server_states(past: str, artifacts: Artifacts | None) -> str:
-    """The server-state file for a worker that loads `artifacts`: health from `past` (`show servers state`, "": none)."""
     configured = [
         ConfiguredServer(
-            section,
+            section.name,
             server.name,
             server.address,
             server.port,
@@ -67,10 +52,20 @@ def server_states(past: str, artifacts: Artifacts | None) -> str:
             checked=server.checked,
             agent=server.agent,
             initially_down=server.start_down,
+            heir_of=_former_slot(section, former),
         )
-        for (section, _), server in (servers(artifacts) if artifacts is not None else ())
+        for fragment in (artifacts.fragments if artifacts is not None else ())
+        for section in fragment.sections
+        for server in section.servers
     ]
     try:
         return carried_over(past, configured)
     except StateFormatError:
         return carried_over("", configured)
+
+
+def _former_slot(section: Section, former: Layout | None) -> str | None:
+    if former is None or section.cluster is None:
+        return None
+    placement = former.placements.get(section.cluster)
+    return "" if placement is None else placement.slot

@@ -21,10 +21,7 @@ class Culprits:
     def __init__(self, artifacts: Artifacts, lines: Iterable[Line], model: Model) -> None:
         self._sections = sections(artifacts)
         self._lines = {(line.filename, line.number): line.source for line in lines}
-        self._pem: dict[str, FieldRef] = {
-            **{names.certificate_file(one.name): FieldRef(one.source) for one in model.certificates},
-            **{names.bundle_file(one.name): FieldRef(one.source) for one in model.bundles},
-        }
+        self._pem = _sources(model)
         self._certificates = artifacts.certificates
 
     def source(self, alert: Alert) -> FieldRef | None:
@@ -63,12 +60,14 @@ def refusals(alerts: Iterable[Alert], culprits: Culprits) -> tuple[Refusal, ...]
 
 def missing_materials(wanted: Artifacts, known: Mapping[str, bytes], model: Model) -> tuple[Refusal, ...]:
     """A Refusal for each certificate or bundle whose PEM was not delivered. `known`: PEM by digest."""
-    sources = {
+    missing = [path for path, digest in wanted.pem_files.items() if digest not in known]
+    sources = _sources(model) if missing else {}
+    return tuple(Refusal(sources.get(path), f"the content of {path} was not delivered") for path in missing)
+
+
+def _sources(model: Model) -> dict[str, FieldRef]:
+    """By PEM file, what it was made from."""
+    return {
         **{names.certificate_file(one.name): FieldRef(one.source) for one in model.certificates},
-        **{names.bundle_file(one.name): FieldRef(one.source) for one in model.bundles},
+        **{names.bundle_file(one.name, one.digest): FieldRef(one.source) for one in model.bundles},
     }
-    return tuple(
-        Refusal(sources.get(path), f"the content of {path} was not delivered")
-        for path, digest in wanted.pem_files.items()
-        if digest not in known
-    )

@@ -6,18 +6,21 @@ Layout below the root (all directories 0700, all files 0600):
     current                         a symbolic link to one of them
 
 A file is only ever replaced by renaming a finished, synced one over it, so neither a reader nor a crash sees half a
-file, and a hard-linked older generation never changes with a newer one.
+file, and a hard-linked older generation never changes with a newer one. Only the journal is appended to, and never linked.
 """
 
 import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _UNFINISHED = ".unfinished"
+_FEW, _AT_ONCE = 4, 8
+"""2,000 new files of 4 kB on ext4: 4.1 s one after the other, 0.26 s with eight at once."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,16 +84,18 @@ class Generations:
         """The number the next generation gets."""
         return max((generation.number for generation in self.all()), default=0) + 1
 
-    def create(self, number: int, files: Mapping[str, bytes], before: Generation | None) -> Generation:
+    def create(
+        self, number: int, files: Mapping[str, bytes], before: Generation | None, same: Collection[str] = ()
+    ) -> Generation:
         """A new, complete generation of exactly `files`; what is equal in `before` is linked instead of written.
 
-        Raises OSError, and leaves nothing behind then.
+        Of those in `same`, which are known to be equal, only the size is compared. Raises OSError, and leaves nothing behind then.
         """
         path = self._folder / f"{number:06d}"
         unfinished = self._folder / f"{path.name}{_UNFINISHED}"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            self._fill(unfinished, files, before)
+            self._fill(unfinished, files, before, same)
             unfinished.rename(path)
             _sync(self._folder)
         except OSError:
@@ -99,51 +104,81 @@ class Generations:
             raise
         return Generation(number, path)
 
-    def _fill(self, unfinished: Path, files: Mapping[str, bytes], before: Generation | None) -> None:
+    def _fill(
+        self, unfinished: Path, files: Mapping[str, bytes], before: Generation | None, same: Collection[str]
+    ) -> None:
         unfinished.mkdir(mode=0o700)
         folders, written = {unfinished}, []
         for name, content in files.items():
             target = unfinished / _checked(name)
             folders |= _make_folders(unfinished, target.parent)
-            if before is not None and before.read(name) == content:
+            if before is not None and _equal(before, name, content, known=name in same):
                 os.link(before.path / name, target)
             else:
                 _write(target, content)
                 written.append(target)
-        for target in written:  # After all are written, so that the disk takes them together.
-            _sync(target)
-        for folder in folders:
-            _sync(folder)
+        _sync_all(written)
+        _sync_all(folders)
 
     def update(self, generation: Generation, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> tuple[str, ...]:
         """Replace what differs from `files`, delete `gone`; other files stay. Returns the names of what was written.
 
-        Raises OSError: each file is then the old or the new one, whole.
+        Raises OSError: each file is then the old or the new one, whole; all are the old ones if one could not be written.
         """
-        written = []
+        changed = {name: content for name, content in files.items() if generation.read(name) != content}
+        targets = {name: generation.path / _checked(name) for name in changed}
         folders = set()
-        for name, content in files.items():
-            if generation.read(name) == content:
-                continue
-            target = generation.path / _checked(name)
-            folders |= _make_folders(generation.path, target.parent) | {target.parent}
-            unfinished = target.with_name(f".{target.name}{_UNFINISHED}")
-            try:
-                _write(unfinished, content)
-                _sync(unfinished)
-                unfinished.rename(target)
-            except OSError:
-                _remove(unfinished)
-                raise
-            written.append(name)
+        try:
+            for name, content in changed.items():
+                folders |= _make_folders(generation.path, targets[name].parent) | {targets[name].parent}
+                _write(_unfinished(targets[name]), content)
+            _sync_all(map(_unfinished, targets.values()))
+            for target in targets.values():
+                _unfinished(target).rename(target)
+        except OSError:
+            for target in targets.values():
+                _remove(_unfinished(target))
+            raise
         for name in gone:
             target = generation.path / _checked(name)
             target.unlink(missing_ok=True)
             if target.parent.is_dir():
                 folders.add(target.parent)
-        for folder in folders:
-            _sync(folder)
-        return tuple(written)
+        _sync_all(folders)
+        return tuple(changed)
+
+    @contextlib.contextmanager
+    def provisionally(self, generation: Generation, files: Mapping[str, bytes]) -> Iterator[None]:
+        """Within it `files` are in place, on the disk; when it ends with an OSError, its own or another's, what was there
+        before is back."""
+        targets = {generation.path / _checked(name): content for name, content in files.items()}
+        placed: list[Path] = []
+        try:
+            folders = set()
+            for target, content in targets.items():
+                folders |= _make_folders(generation.path, target.parent) | {target.parent}
+                _write(_unfinished(target), content)
+                _former(target).unlink(missing_ok=True)
+                if target.exists():
+                    os.link(target, _former(target))
+            _sync_all(map(_unfinished, targets))
+            for target in targets:
+                _unfinished(target).rename(target)
+                placed.append(target)
+            _sync_all(folders)
+            yield
+        except OSError:
+            for target in placed:
+                with contextlib.suppress(OSError):  # An error is told already.
+                    if _former(target).exists():
+                        _former(target).rename(target)
+                    else:
+                        target.unlink()
+            raise
+        finally:
+            for target in targets:
+                _remove(_unfinished(target))
+                _remove(_former(target))
 
     def names(self, generation: Generation) -> tuple[str, ...]:
         """The names of all files, relative, sorted."""
@@ -189,14 +224,32 @@ def _checked(name: str) -> PurePosixPath:
     return path
 
 
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.name}{_UNFINISHED}")
+
+
+def _former(target: Path) -> Path:
+    return target.with_name(f".{target.name}{_UNFINISHED}.former")
+
+
+def _equal(before: Generation, name: str, content: bytes, *, known: bool) -> bool:
+    if not known:
+        return before.read(name) == content
+    try:
+        return (before.path / name).stat().st_size == len(content)
+    except FileNotFoundError:
+        return False
+
+
 def _make_folders(root: Path, folder: Path) -> set[Path]:
-    """Make `folder` and those above it up to `root`; returns all that need a sync."""
-    made = set()
+    """Make `folder` and those above it below `root`, which is there; returns all that need a sync."""
+    missing = []
     while folder != root and not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True)
-        made |= {folder, folder.parent}
+        missing.append(folder)
         folder = folder.parent
-    return made
+    for one in reversed(missing):
+        one.mkdir(mode=0o700)
+    return {*missing, *(one.parent for one in missing)}
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -218,3 +271,15 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_all(paths: Iterable[Path]) -> None:
+    """All of them on the disk when it returns; a file system commits together what is asked for at the same time."""
+    some = list(paths)
+    if len(some) < _FEW:
+        for path in some:
+            _sync(path)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for _ in threads.map(_sync, some):
+            pass

@@ -3,62 +3,22 @@ taken back."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from haloy.proxies.base import Refusal
-from haloy.proxies.haproxy.apply.candidate import (
-    REVISION_FILE,
-    ConfigFiles,
-    files_of,
-    revision_file,
-    server_states,
-    token,
-)
+from haloy.proxies.haproxy.apply.candidate import ConfigFiles, server_states, token
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
-from haloy.proxies.haproxy.apply.record import RecordWriter, read_record
-from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.plan.meanwhile import meanwhile
-from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.apply.ledger import Ledger
+from haloy.proxies.haproxy.apply.target import Blame, Target, recorded
 from haloy.proxies.haproxy.process import server_state
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
 from haloy.proxies.haproxy.process.process import HaproxyProcess
 from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.slots.layout import Layout
 
-Blame = Callable[[Iterable[Alert]], tuple[Refusal, ...]]
-"""HAProxy's complaints about a target, traced to objects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a transaction leads to. `materials`: PEM by digest, complete for `artifacts`."""
-
-    artifacts: Artifacts
-    materials: Mapping[str, bytes]
-    blame: Blame
-
-    @property
-    def pem(self) -> dict[str, bytes]:
-        """PEM by file name."""
-        return {path: self.materials[digest] for path, digest in self.artifacts.pem_files.items()}
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {digest: len(content) for digest, content in self.materials.items()}
-
-    def with_parts_of(self, wanted: "Target", running: Running, limit: int | None) -> "Target":
-        """This one, with what of `wanted` needs no reload (`meanwhile`)."""
-        artifacts = meanwhile(self.artifacts, running, wanted.artifacts, wanted.sizes, limit)
-        return Target(artifacts, {**self.materials, **wanted.materials}, wanted.blame)
-
-
-def recorded(generation: Generation) -> Target:
-    """What `generation` says on disk. Blocking. Raises RecordError, OSError."""
-    artifacts = read_record(generation)
-    materials = {digest: generation.read(path) or b"" for path, digest in artifacts.pem_files.items()}
-    return Target(artifacts, materials, lambda alerts: tuple(Refusal(None, str(alert)) for alert in alerts))
+__all__ = ["Blame", "Refused", "Reloading", "Switched", "Target", "recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,43 +53,44 @@ class Switched:
 
 
 class Reloading:
-    """Writes and starts generations. Called with the lock of the transactions held."""
+    """Writes and starts generations. Called with the lock of the transactions held.
 
-    def __init__(self, api: RuntimeApi, generations: Generations, config_files: ConfigFiles) -> None:
+    `ledger`: theirs, which writes the files; None: one of its own.
+    """
+
+    def __init__(
+        self, api: RuntimeApi, generations: Generations, config_files: ConfigFiles, ledger: Ledger | None = None
+    ) -> None:
         self._api = api
         self._generations = generations
-        self._config_files = config_files
-        self._writer = RecordWriter()
+        self._ledger = ledger or Ledger(generations, config_files)
 
     def write(self, generation: Generation, target: Target) -> None:
-        """Make the files of `generation` say `target`. Blocking. Raises OSError: they say something between, then."""
-        files = files_of(target.artifacts, target.pem, self._config_files, self._writer)
-        gone = [name for name in self._generations.names(generation) if name not in files and name != REVISION_FILE]
-        self._generations.update(generation, files, gone)
+        """Make the files of `generation` say `target`. Blocking. Raises OSError: they say something between, then, and the
+        record and its journal what was meant last."""
+        self._ledger.write(generation, target)
 
-    async def install(self, supervisor: Supervisor, target: Target, before: Generation | None) -> Generation | Refused:
+    async def install(
+        self, supervisor: Supervisor, target: Target, before: Generation | None, former: Layout | None = None
+    ) -> Generation | Refused:
         """Start `target` as a new generation. Where that fails the generation before is the current one again.
+
+        `former`: the slots as they are now, so that Clusters that get others keep the health of their servers.
 
         Raises OSError when something could not be written: nothing has changed then.
         """
-        candidate = await asyncio.to_thread(self._create, target, before)
+        candidate = await asyncio.to_thread(self._ledger.create, target, before)
         try:
-            refused = await self._start(supervisor, candidate, target)
+            refused = await self._start(supervisor, candidate, target, former)
         except OSError:
             await asyncio.to_thread(self._drop_unused, candidate)
             raise
         return candidate if refused is None else refused
 
     def repair(self, generation: Generation) -> str:
-        """Let the files of `generation` but PEM say what its record says. Blocking. Returns why that could not be written.
-
-        Raises RecordError.
-        """
-        try:
-            self._generations.update(generation, self._config_files(read_record(generation)))
-        except OSError as error:
-            return str(error)
-        return ""
+        """Let the files of `generation` but PEM say what its record and its journal say. Blocking. Returns why that could not
+        be written, else "". Raises RecordError."""
+        return self._ledger.repair(generation)
 
     async def go_back(self, supervisor: Supervisor, before: Generation, refused: Generation) -> Switched:
         """From `refused`, which runs, to the one before, which runs next if nothing does. Never raises OSError."""
@@ -169,11 +130,6 @@ class Reloading:
                 return Switched(found.serving, (), f"{said}; the link could not be turned back: {error}")
         return found
 
-    def _create(self, target: Target, before: Generation | None) -> Generation:
-        number = self._generations.reserve()
-        files = files_of(target.artifacts, target.pem, self._config_files, self._writer) | revision_file(number)
-        return self._generations.create(number, files, before)
-
     def _turn(self, wanted: Generation, back: Generation | None) -> None:
         try:
             self._generations.activate(wanted)
@@ -188,7 +144,9 @@ class Reloading:
             with contextlib.suppress(OSError):
                 self._generations.discard(candidate)
 
-    async def _start(self, supervisor: Supervisor, candidate: Generation, target: Target) -> Refused | None:
+    async def _start(
+        self, supervisor: Supervisor, candidate: Generation, target: Target, former: Layout | None
+    ) -> Refused | None:
         process = supervisor.process
         if process is None:
             reason = await supervisor.start(candidate)
@@ -197,17 +155,22 @@ class Reloading:
         verdict = await process.check(candidate.path)
         if not verdict.ok:
             return Refused(candidate, "check", target.blame(verdict.alerts))
-        return await self._reload(supervisor, process, candidate, target)
+        return await self._reload(supervisor, process, candidate, target, former)
 
     async def _reload(
-        self, supervisor: Supervisor, process: HaproxyProcess, candidate: Generation, target: Target
+        self,
+        supervisor: Supervisor,
+        process: HaproxyProcess,
+        candidate: Generation,
+        target: Target,
+        former: Layout | None,
     ) -> Refused | None:
         """The health of servers is saved at the last moment, then the link is turned."""
         try:
             past = await server_state.save(self._api)
         except (RuntimeUnavailable, CommandFailed):
             past = supervisor.recent_past()
-        await asyncio.to_thread(lambda: supervisor.write_states(server_states(past, target.artifacts)))
+        await asyncio.to_thread(lambda: supervisor.write_states(server_states(past, target.artifacts, former)))
         switched = await self.switch(process, candidate, self._generations.current())
         if switched.serving == candidate:
             return None

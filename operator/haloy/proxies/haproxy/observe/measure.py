@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from haloy.proxies.base import Measurements, ProxyInfo, Traffic
 from haloy.proxies.haproxy import names
@@ -13,32 +14,63 @@ _SERVERS_AND_BACKENDS = "show stat -1 6 -1"
 """2: backends, 4: servers (HAProxy's management manual, `show stat`)."""
 
 
-async def measure(api: RuntimeApi, processes: Processes, *, routes: bool, reloads: int) -> Measurements:
-    """Read everything. `routes`: whether the table of counters by route exists; `reloads`: how many there were.
+async def measure(
+    api: RuntimeApi,
+    processes: Processes,
+    *,
+    clusters: Mapping[str, str],
+    baselines: Mapping[str, Traffic],
+    routes: bool,
+    reloads: int,
+) -> Measurements:
+    """Read everything. `clusters`: by section, whose it is; `baselines`: what a section had counted when its present Cluster
+    got it; `routes`: whether the table of counters by route exists; `reloads`: how many there were.
 
     Raises what `RuntimeApi.run` raises, ValueError for an unknown shape.
     """
     commands = ["show info", _SERVERS_AND_BACKENDS]
     answers = await api.run([*commands, f"show table {names.ROUTES}"] if routes else commands)
     info = parse_info(answers[0])
-    clusters, endpoints = await asyncio.to_thread(lambda: by_name(parse_stat(answers[1])))
+    by_cluster, endpoints = await asyncio.to_thread(lambda: by_name(parse_stat(answers[1]), clusters, baselines))
     tables = parse_tables(answers[2]) if routes else ()
-    return Measurements(proxy_info(info, processes, reloads), by_route(tables), clusters, endpoints)
+    return Measurements(proxy_info(info, processes, reloads), by_route(tables), by_cluster, endpoints)
 
 
-def by_name(rows: tuple[StatRow, ...]) -> tuple[dict[str, Traffic], dict[tuple[str, str], Traffic]]:
-    """Rows of backends and servers, by Cluster and by endpoint. haloy's own sections are left out. Pure."""
-    clusters: dict[str, Traffic] = {}
+def by_name(
+    rows: tuple[StatRow, ...], clusters: Mapping[str, str], baselines: Mapping[str, Traffic]
+) -> tuple[dict[str, Traffic], dict[tuple[str, str], Traffic]]:
+    """Rows of backends and servers, by Cluster and by endpoint. Sections that are no Cluster's are left out: haloy's own, free
+    slots, and those that rest. A server is deleted before its slot gets another user, so it has no baseline. Pure."""
+    by_cluster: dict[str, Traffic] = {}
     endpoints: dict[tuple[str, str], Traffic] = {}
     for row in rows:
-        cluster = names.cluster_of(row.proxy)
+        cluster = clusters.get(row.proxy)
         if cluster is None or row.server == "FRONTEND":
             continue
         if row.server == "BACKEND":
-            clusters[cluster] = _traffic(row)
+            by_cluster[cluster] = _beyond(_traffic(row), baselines.get(row.proxy))
         else:
             endpoints[cluster, names.endpoint_of(row.server)] = _traffic(row)
-    return clusters, endpoints
+    return by_cluster, endpoints
+
+
+def section_traffic(rows: tuple[StatRow, ...]) -> dict[str, Traffic]:
+    """What each section has counted since the process started: its baseline, should it get another user. Pure."""
+    return {row.proxy: _traffic(row) for row in rows if row.server == "BACKEND"}
+
+
+def _beyond(counted: Traffic, baseline: Traffic | None) -> Traffic:
+    """What was counted after `baseline`. Sessions, queue and response time are no sums."""
+    if baseline is None:
+        return counted
+    return replace(
+        counted,
+        requests=max(counted.requests - baseline.requests, 0),
+        errors_4xx=max(counted.errors_4xx - baseline.errors_4xx, 0),
+        errors_5xx=max(counted.errors_5xx - baseline.errors_5xx, 0),
+        bytes_in=max(counted.bytes_in - baseline.bytes_in, 0),
+        bytes_out=max(counted.bytes_out - baseline.bytes_out, 0),
+    )
 
 
 def by_route(tables: tuple[Table, ...]) -> dict[str, Traffic]:

@@ -1,36 +1,35 @@
-"""The level of every endpoint, from `show servers state` each time and `show stat` only where words are wanted."""
+"""The level of every endpoint: from `show servers state`, and `show stat` only where words are wanted.
 
-import re
-from collections.abc import Iterable, Mapping
+Everything is read from time to time; in between only the sections that HAProxy spoke of (health_log.py), that a change touched, or whose
+servers have no result yet: a first check that passes changes no state, so HAProxy says nothing of it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nsmallest
 
 from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
-from haloy.proxies.haproxy import names
-from haloy.proxies.haproxy.artifacts import Server
+from haloy.proxies.haproxy.artifacts import Artifacts, Section
+from haloy.proxies.haproxy.observe.judge import agrees, judge, wants_words
 from haloy.proxies.haproxy.plan.running import ServerKey
-from haloy.proxies.haproxy.process.server_state import OperationalState, ServerState, parse
+from haloy.proxies.haproxy.process.server_state import HEADER, ServerState, parse
 from haloy.proxies.haproxy.runtime.cli_commands import Command, command
 from haloy.proxies.haproxy.runtime.cli_parsers import StatRow, parse_stat
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from haloy.proxies.haproxy.runtime.servers_runtime import MAINTENANCE
 
-_STATUS = (
-    "UNK", "INI", "START", "CHECKED", "HANA", "SOCKERR", "L4OK", "L4TOUT", "L4CON", "L6OK", "L6TOUT", "L6RSP", "L7TOUT",
-    "L7RSP", "L57DATA", "L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK",
-)  # fmt: skip
-"""HAProxy's enum healthcheck_status by number (include/haproxy/check-t.h, 2.8)."""
-_L7STS = _STATUS.index("L7STS")
-_NO_RESULT = frozenset({"UNK", "INI", "START"})
-_TOLD = re.compile(r"via agent : (?P<word>up|down)(?: \((?P<words>.*)\))?", re.DOTALL)
-"""`last_agt` of `show stat` after an answer that decided; `agent_desc` knows no words of the agent's own."""
 _MANY = 50
-"""Servers in need of words beyond which one `show stat` of all is cheaper than one for each; also how many whose words may
-have changed, with nothing else to show it (503 to 500), are asked about again each time."""
+"""Servers in need of words, or sections to read, beyond which one command for all is cheaper than one for each; also how many
+whose words may have changed, with nothing else to show it (503 to 500), are asked about again each time."""
 
 _FIELDS = 11
 """Fields of a line that are cut apart: up to `srv_check_status`."""
+
+_FIRST_LOOK, _LAST_LOOK = 0.2, 10.0
+"""Seconds between two looks at a server without a result: half of the time that it has had none, within these bounds."""
+
+_HEAD = ("1", HEADER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,98 +43,184 @@ class Seen:
     words_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A section with a server that has no result: since when (a time stamp), and when to look again."""
+
+    since: float
+    due: float
+
+
 class Observer:
     """Remembers what it saw, so that only what changed is looked at again."""
 
     def __init__(self) -> None:
-        self._seen: dict[ServerKey, Seen] = {}
+        self._sections: dict[str, Section] = {}
+        self._seen: dict[str, dict[str, Seen]] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._awaited: dict[str, Awaited] = {}
+        self._endpoints: dict[EndpointKey, EndpointHealth] = {}
         self._at: datetime | None = None
 
-    async def observe(
-        self, api: RuntimeApi, servers: Mapping[ServerKey, Server], revision: str, at: datetime
-    ) -> tuple[Observation, str]:
-        """The Observation of all `servers`, and the raw text it was read from (it can be kept for the next start).
+    @property
+    def text(self) -> str:
+        """`show servers state`, as it was when each section was last read: it can be kept for the next start."""
+        return "\n".join([*_HEAD, *(line for lines in self._lines.values() for line in lines)])
+
+    def patience(self, at: datetime) -> float | None:
+        """Seconds until a server without a result is to be looked at again; None: all have one."""
+        if not self._awaited:
+            return None
+        return max(min(awaited.due for awaited in self._awaited.values()) - at.timestamp(), 0.0)
+
+    async def observe(self, api: RuntimeApi, artifacts: Artifacts, revision: str, at: datetime) -> Observation:
+        """The Observation of every server of `artifacts`.
 
         A server that HAProxy does not have, or has in maintenance, is not observed. Raises what `RuntimeApi.run` raises,
         ValueError for an unknown shape.
         """
         text = (await api.run(["show servers state"]))[0]
-        lines: dict[ServerKey, str] = {}
-        seen: dict[ServerKey, Seen] = {}
+        sections = _with_servers(artifacts)
+        lines = _by_section(text)
+        seen = await self._look(api, sections, lines, at)
+        self._sections, self._lines, self._seen, self._at = sections, lines, seen, at
+        self._endpoints = {one.key: one.health for found in seen.values() for one in found.values()}
+        self._awaited = {name: awaited for name, awaited in self._awaited.items() if name in seen}
+        self._wait_for_results(seen, at.timestamp())
+        return Observation(at, revision, self._endpoints)
+
+    async def observe_some(
+        self, api: RuntimeApi, artifacts: Artifacts, revision: str, at: datetime, hints: Collection[str]
+    ) -> Observation:
+        """As `observe`, but only sections of `hints`, those that are not the ones that were seen, and those that lack results are
+        read; the rest is as it was. Whole again where they are many."""
+        sections = _with_servers(artifacts)
+        changed = {name for name, section in sections.items() if not _same(self._sections.get(name), section)}
+        gone = self._sections.keys() - sections.keys()
+        due = {name for name, awaited in self._awaited.items() if awaited.due <= at.timestamp()}
+        wanted = sorted((changed | due | set(hints)) & sections.keys())
+        if len(wanted) > _MANY or self._at is None:
+            return await self.observe(api, artifacts, revision, at)
+        answers = await api.run([command("show", "servers", "state", name) for name in wanted])
+        lines = {name: _by_section(answer).get(name, []) for name, answer in zip(wanted, answers, strict=True)}
+        seen = await self._look(api, {name: sections[name] for name in wanted}, lines, at)
+        self._sections = sections
+        self._take(seen, lines, gone, at)
+        return Observation(at, revision, self._endpoints)
+
+    def _take(
+        self, seen: Mapping[str, dict[str, Seen]], lines: Mapping[str, list[str]], gone: Iterable[str], at: datetime
+    ) -> None:
+        """Put what was seen in its place. The dictionary that earlier Observations hold stays as it is."""
+        endpoints = dict(self._endpoints)
+        for name in (*gone, *seen):
+            for one in self._seen.pop(name, {}).values():
+                endpoints.pop(one.key, None)
+            self._lines.pop(name, None)
+        for name, found in seen.items():
+            endpoints.update((one.key, one.health) for one in found.values())
+            self._seen[name], self._lines[name] = found, lines[name]
+        for name in gone:
+            self._awaited.pop(name, None)
+        self._wait_for_results(seen, at.timestamp())
+        self._endpoints = endpoints
+
+    def _wait_for_results(self, seen: Mapping[str, dict[str, Seen]], now: float) -> None:
+        for name, found in seen.items():
+            section = self._sections[name]
+            if any(_without_result(section, server, one) for server, one in found.items()):
+                since = self._awaited[name].since if name in self._awaited else now
+                self._awaited[name] = Awaited(since, now + min(max((now - since) / 2, _FIRST_LOOK), _LAST_LOOK))
+            else:
+                self._awaited.pop(name, None)
+
+    async def _look(
+        self, api: RuntimeApi, sections: Mapping[str, Section], lines: Mapping[str, list[str]], at: datetime
+    ) -> dict[str, dict[str, Seen]]:
+        """What is seen of `sections`, whose servers' lines are `lines`. Changes nothing that is remembered."""
+        seen: dict[str, dict[str, Seen]] = {name: {} for name in sections}
+        servers = {(name, server.name): server for name, section in sections.items() for server in section.servers}
+        again: dict[ServerKey, str] = {}
         doubtful: list[tuple[float, ServerKey]] = []
-        for line in text.split("\n")[2:]:
-            fields = line.split(" ", _FIELDS)
-            if len(fields) <= _FIELDS:
-                continue
-            key = fields[1], fields[3]
-            if key not in servers or int(fields[6]) & MAINTENANCE:
-                continue
-            known = self._seen.get(key)
-            if known is None or known.fields != (fields[5], fields[6], fields[10]):
-                lines[key] = line
-                continue
-            seen[key] = known
-            if known.words_at is not None:
-                first = 0.0 if known.health.health is Health.UNKNOWN else known.words_at
-                doubtful.append((first, key))
-                lines[key] = line
+        for name, section in sections.items():
+            before = self._seen.get(name, {})
+            for line in lines.get(name, ()):
+                fields = line.split(" ", _FIELDS)
+                key = name, fields[3]
+                if key not in servers or int(fields[6]) & MAINTENANCE:
+                    continue
+                known = before.get(fields[3])
+                if known is None or known.fields != (fields[5], fields[6], fields[10]) or _moved(known, section):
+                    again[key] = line
+                    continue
+                seen[name][fields[3]] = known
+                if known.words_at is not None:
+                    doubtful.append((0.0 if known.health.health is Health.UNKNOWN else known.words_at, key))
+                    again[key] = line
         unknown = sum(not asked for asked, _ in doubtful)
-        again = {key for _, key in nsmallest(_MANY + unknown, doubtful)}
-        changed = {key: parse(f"1\n{line}")[0] for key, line in lines.items() if key not in seen or key in again}
-        words = await _words(api, [state for key, state in changed.items() if _wants_words(servers[key], state)])
-        for key, state in changed.items():
-            seen[key] = self._judge(servers[key], state, words.get(key), self._seen.get(key), at)
-        self._seen, self._at = seen, at
-        return Observation(at, revision, {one.key: one.health for one in seen.values()}), text
+        asked_again = {key for _, key in nsmallest(_MANY + unknown, doubtful)}
+        states = {
+            key: parse(f"1\n{line}")[0]
+            for key, line in again.items()
+            if key[1] not in seen[key[0]] or key in asked_again
+        }
+        words = await _words(api, [state for key, state in states.items() if wants_words(servers[key], state)])
+        for key, state in states.items():
+            endpoint = EndpointKey(sections[key[0]].cluster or key[0], servers[key].endpoint)
+            health = self._health(endpoint, judge(servers[key], state, words.get(key)), state, at)
+            decisive = str(int(state.operational)), str(state.admin), str(state.check_status)
+            asked = at.timestamp() if wants_words(servers[key], state) else None
+            seen[key[0]][key[1]] = Seen(endpoint, decisive, health, asked)
+        return seen
 
-    def _judge(self, server: Server, state: ServerState, row: StatRow | None, known: Seen | None, at: datetime) -> Seen:
-        health, reason = judge(server, state, row)
+    def _health(
+        self, endpoint: EndpointKey, judged: tuple[Health, str], state: ServerState, at: datetime
+    ) -> EndpointHealth:
+        """`judged`, with the time since when; what was known of the endpoint, wherever its server was, while that still holds."""
+        health, reason = judged
+        known = self._endpoints.get(endpoint)
         since = at
-        if known is not None and health is Health.UNKNOWN and _agrees(known.health.health, state):
-            found = known.health
-        else:
-            if known is not None and known.health.health is health:
-                since = known.health.since
-            elif health is not Health.UNKNOWN:
-                since = at - timedelta(seconds=state.seconds_since_change)
-                since = since if self._at is None else max(since, self._at)
-            found = EndpointHealth(health, reason, since)
-        return Seen(
-            known.key if known is not None else _endpoint((state.backend, state.name), server),
-            (str(int(state.operational)), str(state.admin), str(state.check_status)),
-            found if known is None or known.health != found else known.health,
-            at.timestamp() if _wants_words(server, state) else None,
-        )
+        if known is not None and health is Health.UNKNOWN and agrees(known.health, state):
+            return known
+        if known is not None and known.health is health:
+            since = known.since
+        elif health is not Health.UNKNOWN:
+            since = at - timedelta(seconds=state.seconds_since_change)
+            since = since if self._at is None else max(since, self._at)
+        found = EndpointHealth(health, reason, since)
+        return known if known == found else found
 
 
-def judge(server: Server, state: ServerState, row: StatRow | None) -> tuple[Health, str]:
-    """Health and the check's words. `row`: the server's `show stat`, where there is one. Pure."""
-    if not server.checked and not server.agent:
-        return Health.UNKNOWN, "no check"
-    up = state.operational is not OperationalState.STOPPED
-    if server.agent and not server.checked:
-        told = _TOLD.fullmatch(row.text("last_agt")) if row is not None else None
-        if told is None:  # An empty answer, or an agent that is away, changes nothing (see haloy.health.agent).
-            return Health.UNKNOWN, "no result yet"
-        return (Health.HEALTHY if up else Health.UNHEALTHY), told["words"] or told["word"]
-    status = _STATUS[state.check_status] if state.check_status < len(_STATUS) else f"status {state.check_status}"
-    if status in _NO_RESULT:
-        return Health.UNKNOWN, "no result yet"
-    code = row.text("check_code") if row is not None else ""
-    reason = f"{status}/{code}" if code and code != "0" else status
-    return (Health.HEALTHY if up else Health.UNHEALTHY), reason
+def _with_servers(artifacts: Artifacts) -> dict[str, Section]:
+    return {section.name: section for part in artifacts.fragments for section in part.sections if section.servers}
 
 
-def _agrees(health: Health, state: ServerState) -> bool:
-    """After a reload the new worker has no results yet; what was known still holds while the server's state agrees."""
-    up = state.operational is not OperationalState.STOPPED
-    return (health is Health.HEALTHY and up) or (health is Health.UNHEALTHY and not up)
+def _same(before: Section | None, now: Section) -> bool:
+    """Whether the two hold the same servers, for the same Cluster."""
+    if before is None or before is now:
+        return before is now
+    return before.cluster == now.cluster and before.servers == now.servers
 
 
-def _wants_words(server: Server, state: ServerState) -> bool:
-    if server.agent and not server.checked:
-        return True
-    return server.checked and state.check_status == _L7STS
+def _by_section(text: str) -> dict[str, list[str]]:
+    """The lines of `show servers state` by section, without the two in front."""
+    found: dict[str, list[str]] = {}
+    for line in text.split("\n")[2:]:
+        fields = line.split(" ", 2)
+        if len(fields) == 3 and line.count(" ") >= _FIELDS:
+            found.setdefault(fields[1], []).append(line)
+    return found
+
+
+def _moved(known: Seen, section: Section) -> bool:
+    return known.key.cluster != (section.cluster or section.name)
+
+
+def _without_result(section: Section, server: str, seen: Seen) -> bool:
+    """Whether a check that is wanted has said nothing yet."""
+    if seen.health.health is not Health.UNKNOWN:
+        return False
+    return any(one.name == server and (one.checked or one.agent) for one in section.servers)
 
 
 async def _words(api: RuntimeApi, states: Iterable[ServerState]) -> dict[ServerKey, StatRow]:
@@ -148,7 +233,3 @@ async def _words(api: RuntimeApi, states: Iterable[ServerState]) -> dict[ServerK
         commands = [command("show", "stat", state.backend, "4", str(state.id)) for state in wanted]
     answers = await api.run(commands)
     return {(row.proxy, row.server): row for answer in answers for row in parse_stat(answer)}
-
-
-def _endpoint(key: ServerKey, server: Server) -> EndpointKey:
-    return EndpointKey(names.cluster_of(key[0]) or key[0], server.endpoint)

@@ -1,18 +1,20 @@
 """Which differences between what runs and what is wanted need a reload, and why, object by object. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import assert_never
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from haloy.model.refs import ObjectRef
 from haloy.proxies.base import ReloadCause, ReloadReason
 from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.artifacts import Artifacts, Section, Server
-from haloy.proxies.haproxy.plan.running import Running, sections
+from haloy.proxies.haproxy.plan.running import Running
+from haloy.proxies.haproxy.slots.layout import Layout, profile_of
+from haloy.proxies.haproxy.slots.novelties import novelties
 
 _OBJECT = re.compile(r"\s*# (Route|Backend|HealthPolicy|Secret) ([a-z0-9.-]+)/([a-z0-9.-]+)(?:\s|$)")
 _OWN = re.compile(r"\s*# haloy(?:: (.+))?$")
-_PEM = re.compile(r"(?:certs|ca)/([a-z0-9-]+)_([a-z0-9.-]+)\.pem")
+_RULE = re.compile(r"([a-z0-9-]+)/([a-z0-9.-]+):")
 _LONGEST_LINE = 120
 _SETTINGS = {
     "global": "the settings of the whole proxy",
@@ -30,26 +32,119 @@ _SETTINGS = {
 Responsible = ObjectRef | str | None
 """Who lines come from: an object, a purpose in words that several objects share, or nobody (None: the settings)."""
 
+Pairs = Sequence[tuple[Section | None, Section | None]]
+"""What differs, by section: before and after."""
 
-def structural_reasons(running: Running, wanted: Artifacts) -> Iterator[ReloadReason]:
-    """One reason per cause, naming the object where the configuration says which it is."""
-    before, after = sections(running.artifacts), sections(wanted)
-    for name, section in after.items():
-        old = before.get(name)
-        if old is None:
-            yield _appeared(section)
-        elif old is not section:
-            yield from _changed(old, section, running)
-    for name, section in before.items():
-        if name not in after:
-            yield _disappeared(section)
-    yield from _files(running.artifacts.files, wanted)
+
+def structural_reasons(running: Running, wanted: Artifacts, pairs: Pairs) -> Iterator[ReloadReason]:
+    """One reason per cause, naming the object where the configuration says which it is. `pairs`: `differences`."""
+    told = tuple(layout_reasons(running.artifacts.layout, wanted))
+    yield from told
+    compiled = Compiled.of(running.artifacts.layout, wanted)
+    for old, section in pairs:
+        if section is not None and old is not None:
+            yield from _changed(old, section, running, compiled)
+        elif section is not None and not _is_slot(section):
+            yield ReloadReason(compiled.cause(section.source), section.source, f"{_title(section)} is new")
+        elif old is not None and not _is_slot(old):
+            yield ReloadReason(compiled.cause(old.source), old.source, f"{_title(old)} is gone")
+        elif not told and (one := section or old) is not None:
+            detail = f"the spare slots are laid out anew, from {one.name} on"
+            told = (ReloadReason(ReloadCause.POOL_REFILL, None, detail),)
+            yield from told
+    yield from _files(running.artifacts.files, wanted, compiled)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """How to tell why lines of the frontends changed. `lua`: rules are data. `explained`: another layout is the reason."""
+
+    lua: bool
+    explained: bool
+
+    @classmethod
+    def of(cls, before: Layout, wanted: Artifacts) -> "Compiled":
+        first = wanted.fragments[0].sections if wanted.fragments else ()
+        return cls(
+            any("lua-load" in section.text for section in first), before.in_frontends != wanted.layout.in_frontends
+        )
+
+    def cause(self, source: ObjectRef | None) -> ReloadCause:
+        """Of lines that come from `source`."""
+        return ReloadCause.SETTINGS_CHANGED if source is None else ReloadCause.COMPILED_RULES
+
+
+def layout_reasons(before: Layout, wanted: Artifacts) -> Iterator[ReloadReason]:
+    """What the Clusters and rules need that is not compiled: one reason a profile, naming the first Backend."""
+    new = novelties(before, wanted.layout)
+    for profile, clusters in new.profiles.items():
+        come = wanted.layout.profiles[profile].text.splitlines()
+        difference = _line_difference(_nearest(profile, before, wanted.layout), come)
+        detail = f"no slot has this combination of settings yet (profile {profile}: {difference}){_more(clusters)}"
+        yield ReloadReason(ReloadCause.NEW_PROFILE, _source(wanted, clusters[0]), detail)
+    for profile, clusters in new.exhausted.items():
+        detail = f"all {before.slots[profile]} slots of profile {profile} are taken or not at rest yet{_more(clusters)}"
+        yield ReloadReason(ReloadCause.POOL_EXHAUSTED, _source(wanted, clusters[0]), detail)
+    for one in new.expressions:
+        detail = f"{_short(one.pattern)} is new on {one.virtual_host}"
+        yield ReloadReason(ReloadCause.NEW_REGULAR_EXPRESSION, _route_of(wanted, one.id), detail)
+    for cookie in new.cookies:
+        detail = f"the cookie {_short(cookie)} is new"
+        yield ReloadReason(ReloadCause.NEW_AFFINITY_COOKIE, _by_cookie(wanted, cookie), detail)
+
+
+def _more(clusters: tuple[str, ...]) -> str:
+    """Beyond the first, which is named."""
+    return f", and {len(clusters) - 1} more Backends want it" if len(clusters) > 1 else ""
+
+
+def _source(wanted: Artifacts, cluster: str) -> ObjectRef | None:
+    return next((section.source for section in _sections(wanted) if section.cluster == cluster), None)
+
+
+def _nearest(profile: str, before: Layout, after: Layout) -> list[str]:
+    """The lines of that profile of `before` which has most in common with this one."""
+    lines = set(after.profiles[profile].text.splitlines())
+    texts = [one.text.splitlines() for one in before.profiles.values()]
+    return max(texts, key=lambda text: len(lines.intersection(text)), default=[])
+
+
+def _sections(artifacts: Artifacts) -> Iterator[Section]:
+    return (section for fragment in artifacts.fragments for section in fragment.sections)
+
+
+def _route_of(wanted: Artifacts, word: str) -> ObjectRef | None:
+    """The object whose comment stands above the first line with `word`."""
+    for section in _sections(wanted):
+        if word in section.text and not _is_slot(section):
+            for responsible, lines in _blocks(section.text).items():
+                if isinstance(responsible, ObjectRef) and any(word in line for line in lines):
+                    return responsible
+    return None
+
+
+def _by_cookie(wanted: Artifacts, cookie: str) -> ObjectRef | None:
+    """The first Backend with this affinity cookie."""
+    start = f"cookie {cookie} "
+    using = {
+        name
+        for name, one in wanted.layout.profiles.items()
+        if any(line.strip().startswith(start) for line in one.text.splitlines())
+    }
+    slots = {one.slot for one in wanted.layout.placements.values() if profile_of(one.slot) in using}
+    return next((section.source for section in _sections(wanted) if section.name in slots), None)
 
 
 def secret_of(path: str) -> ObjectRef | None:
-    """The Secret that a PEM file was made from, by its name (`names.certificate_file`, `names.bundle_file`)."""
-    match = _PEM.fullmatch(path)
-    return None if match is None else ObjectRef("Secret", match[1], match[2])
+    """The Secret that a PEM file was made from, by its name."""
+    found = names.secret_of(path)
+    return None if found is None else ObjectRef("Secret", *found)
+
+
+def rule_of(rule: str) -> ObjectRef | None:
+    """The Route in a rule's id (`namespace/name:rule`); None for haloy's own rules."""
+    match = _RULE.match(rule)
+    return None if match is None else ObjectRef("Route", match[1], match[2])
 
 
 def same_code(old: Section, section: Section) -> bool:
@@ -57,80 +152,62 @@ def same_code(old: Section, section: Section) -> bool:
     return old.dynamic == section.dynamic and (old.text == section.text or _code(old.text) == _code(section.text))
 
 
-def fixed(server: Server) -> tuple[str, int, int, tuple[str, ...]]:
-    """What no run-time command changes on a server that exists."""
-    return server.address, server.port, server.id, server.options
-
-
-def _appeared(section: Section) -> ReloadReason:
-    if _is_cluster(section):
-        return ReloadReason(ReloadCause.BACKEND_ADDED, section.source, "the backend is new")
-    return ReloadReason(_cause(section), section.source, f"{_title(section)} is new")
-
-
-def _disappeared(section: Section) -> ReloadReason:
-    if _is_cluster(section):
-        return ReloadReason(ReloadCause.BACKEND_REMOVED, section.source, "the backend is gone")
-    return ReloadReason(_cause(section), section.source, f"{_title(section)} is gone")
-
-
-def _changed(old: Section, section: Section, running: Running) -> Iterator[ReloadReason]:
+def _changed(old: Section, section: Section, running: Running, compiled: Compiled) -> Iterator[ReloadReason]:
     if old.text != section.text and _code(old.text) != _code(section.text):
-        yield from _text_changed(old, section)
+        yield from _text_changed(old, section, compiled)
     elif not section.dynamic:
         yield from _static_servers(old, section)
-    else:
+    elif old.cluster == section.cluster and old.servers is not section.servers:
         before = {server.name: server for server in old.servers}
         for server in section.servers:
             present = before.get(server.name) or running.leaving.get((section.name, server.name))
-            if present is not None and fixed(present) != fixed(server):
-                yield ReloadReason(ReloadCause.SERVER_CHANGED, section.source, _server_difference(present, server))
+            if present is not None and present is not server and present.fixed != server.fixed:
+                detail = _server_difference(section, present, server)
+                yield ReloadReason(ReloadCause.DRIFT, section.source, detail)
 
 
 def _static_servers(old: Section, section: Section) -> Iterator[ReloadReason]:
-    """A section whose servers are fixed (a static hash): only the drain state can be told at run time."""
-    before = {server.name: (fixed(server), server.weight) for server in old.servers}
-    after = {server.name: (fixed(server), server.weight) for server in section.servers}
+    """A section whose servers are fixed: only the drain state can be told at run time."""
+    before = {server.name: (server.fixed, server.weight) for server in old.servers}
+    after = {server.name: (server.fixed, server.weight) for server in section.servers}
     if before != after:
         names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         detail = f"the servers of {section.name} cannot be changed at run time: {', '.join(names)}"
-        yield ReloadReason(ReloadCause.SERVER_CHANGED, section.source, detail)
+        yield ReloadReason(ReloadCause.DRIFT, section.source, detail)
 
 
-def _server_difference(present: Server, server: Server) -> str:
+def _server_difference(section: Section, present: Server, server: Server) -> str:
     gone = [option for option in present.options if option not in server.options]
     come = [option for option in server.options if option not in present.options]
     words = [f"without {_short(' '.join(gone))}"] if gone else []
     words += [f"with {_short(' '.join(come))}"] if come else []
-    return f"server {server.name} is wanted {' '.join(words) or 'with another address, id or order of options'}"
+    difference = " ".join(words) or "with another address, id or order of options"
+    return f"server {section.name}/{server.name} is wanted {difference}"
 
 
-def _text_changed(old: Section, section: Section) -> Iterator[ReloadReason]:
-    if _is_cluster(section):
-        detail = f"backend {section.name}: {_line_difference(old.text.splitlines(), section.text.splitlines())}"
-        yield ReloadReason(ReloadCause.BACKEND_CHANGED, section.source, detail)
-        return
-    if section.source is not None:
-        detail = f"section {section.name}: {_line_difference(old.text.splitlines(), section.text.splitlines())}"
-        yield ReloadReason(_cause(section), section.source, detail)
-        return
+def _text_changed(old: Section, section: Section, compiled: Compiled) -> Iterator[ReloadReason]:
     before, after = _blocks(old.text), _blocks(section.text)
     for responsible in sorted(before.keys() | after.keys(), key=str):
         gone, come = before.get(responsible, []), after.get(responsible, [])
         if _code("\n".join(gone)) == _code("\n".join(come)):
             continue
         difference = _line_difference(gone, come)
+        if section.source is not None or _is_slot(section):
+            source = responsible if isinstance(responsible, ObjectRef) else section.source or old.source
+            yield ReloadReason(ReloadCause.COMPILED_RULES, source, f"section {section.name}: {difference}")
+            continue
         match responsible:
             case None:
                 yield ReloadReason(ReloadCause.SETTINGS_CHANGED, None, f"{_settings(section)} changed: {difference}")
-            case ObjectRef():
+            case ObjectRef() if not (compiled.lua and compiled.explained):
                 detail = f"the rules of {_title(section)} changed: {difference}"
-                yield ReloadReason(ReloadCause.RULES_CHANGED, responsible, detail)
-            case str():
+                yield ReloadReason(ReloadCause.COMPILED_RULES, responsible, detail)
+            case str() if not compiled.explained:
+                cause = ReloadCause.SETTINGS_CHANGED if compiled.lua else ReloadCause.COMPILED_RULES
                 detail = f"the rules of {_title(section)} changed ({responsible}): {difference}"
-                yield ReloadReason(ReloadCause.RULES_CHANGED, None, detail)
+                yield ReloadReason(cause, None, detail)
             case _:
-                assert_never(responsible)
+                pass
 
 
 def _title(section: Section) -> str:
@@ -163,15 +240,15 @@ def _blocks(text: str) -> dict[Responsible, list[str]]:
     return blocks
 
 
-def _files(before: Mapping[str, bytes], wanted: Artifacts) -> Iterator[ReloadReason]:
+def _files(before: Mapping[str, bytes], wanted: Artifacts, compiled: Compiled) -> Iterator[ReloadReason]:
     """Bodies and lists are read when HAProxy starts. A file that no section refers to any more is no reason."""
+    if before is wanted.files or before == wanted.files:
+        return
     for name in sorted(before.keys() | wanted.files.keys()):
         if before.get(name) == wanted.files.get(name) or name not in wanted.files:
             continue
-        users = [section for section in sections(wanted).values() if name in section.text]
-        source = next((section.source for section in users if section.source is not None), None)
-        cause = ReloadCause.SETTINGS_CHANGED if source is None else ReloadCause.RULES_CHANGED
-        yield ReloadReason(cause, source, f"the content of {name} is new")
+        source = next((one.source for one in _sections(wanted) if one.source is not None and name in one.text), None)
+        yield ReloadReason(compiled.cause(source), source, f"the content of {name} is new")
 
 
 def _line_difference(gone: list[str], come: list[str]) -> str:
@@ -194,9 +271,5 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + "…")
 
 
-def _is_cluster(section: Section) -> bool:
-    return section.source is not None and section.source.kind == "Backend"
-
-
-def _cause(section: Section) -> ReloadCause:
-    return ReloadCause.SETTINGS_CHANGED if section.source is None else ReloadCause.RULES_CHANGED
+def _is_slot(section: Section) -> bool:
+    return profile_of(section.name) is not None

@@ -74,10 +74,14 @@ class RemoveCertificateLine:
 
 @dataclass(frozen=True, slots=True)
 class AddServer:
-    """A server that the section does not have. It ends up in `server.state`, with `start_down` down until it passes."""
+    """A server that the section does not have. It ends up in `server.state`, with `start_down` down until it passes.
+
+    `heir_of`: the section that its Cluster leaves; where that has a server of this name, its health is inherited.
+    """
 
     section: str
     server: Server
+    heir_of: str | None = None
 
     def __str__(self) -> str:
         return f"add {self.section}/{self.server.name} in state {self.server.state.value}"
@@ -141,6 +145,17 @@ class RemoveServer:
 
 
 @dataclass(frozen=True, slots=True)
+class RestSlot:
+    """Its Cluster has left it, nothing new leads there: its servers finish what still comes, are deleted once idle, and
+    then the slot is free again."""
+
+    section: str
+
+    def __str__(self) -> str:
+        return f"let {self.section} come to rest"
+
+
+@dataclass(frozen=True, slots=True)
 class SetMapEntries:
     """Entries one by one: first the `new` ones, then those whose value `changed`."""
 
@@ -154,13 +169,24 @@ class SetMapEntries:
 
 @dataclass(frozen=True, slots=True)
 class DeleteMapEntries:
-    """Keys that nothing leads to any more."""
+    """Keys that requests ask for: gone at once."""
 
     map: str
     keys: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"delete {_counted(len(self.keys), '')} from {self.map}"
+
+
+@dataclass(frozen=True, slots=True)
+class RetireMapEntries:
+    """Keys that nothing leads to any more but requests that are under way: deleted a little later."""
+
+    map: str
+    keys: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"retire {_counted(len(self.keys), '')} of {self.map}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +222,10 @@ RuntimeStep = (
     | SetState
     | DrainServer
     | RemoveServer
+    | RestSlot
     | SetMapEntries
     | DeleteMapEntries
+    | RetireMapEntries
     | SwapMap
 )
 """What the Runtime API does."""

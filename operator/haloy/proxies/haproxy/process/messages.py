@@ -11,6 +11,8 @@ from haloy.proxies.haproxy.process.run_files import open_message_pipe
 
 _AT_ONCE = 1 << 16
 _KEPT = 200
+_STOPPED = b" stopped (cumulated conns: "
+"""In a worker's word about each of its sections when it ends, some thousand lines at every reload: they say nothing."""
 
 
 class Messages:
@@ -53,6 +55,8 @@ class Messages:
         """Lines that came together; one without a heading belongs to the record before it."""
         records: list[Alert] = []
         for line in lines:
+            if _STOPPED in line:
+                continue
             previous = records[-1] if records else None
             record = parse_line(line.decode("utf-8", "replace"), previous)
             if record is None:

@@ -3,12 +3,13 @@
 import logging
 import re
 
-from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
+from haloy.proxies.haproxy.true_names import TrueNames
 
 _ROUTINE = re.compile(
-    r"^(Proxy \S+ stopped \(cumulated|Former worker \(\d+\) exited with code 0|Server \S+/\S+ is |Server \S+/\S+ "
-    r"(remains|administratively)|\S+/\S+ changed its |Exiting Master process|All workers exited|Reexecuting Master|Reloading HAProxy|"
+    r"^(Proxy \S+ stopped \(cumulated|Former worker \(\d+\) exited with code 0|(?:Backup )?Server \S+/\S+ is |(?:Backup )?Server \S+/\S+ "
+    r"(remains|administratively|was )|Health check for server \S+ |"
+    r"\S+/\S+ changed its |Exiting Master process|All workers exited|Reexecuting Master|Reloading HAProxy|"
     r"Current worker \(\d+\) exited with code (0|143)\b)"
 )
 """What belongs to every reload and stop, and the health of servers, which is observed and reported anyway."""
@@ -22,6 +23,9 @@ _AFTER_A_FAILURE = re.compile(
 )
 """What a failed start or reload says beside its cause, which is told by another message."""
 
+_NOBODY_LISTENS = re.compile(r"^sendmsg\(\)/writev\(\) failed in logger #\d+: .* \(errno=(?:2|111)\)$")
+"""The health log's socket was away (ENOENT, ECONNREFUSED): the level is read regularly anyway. The access log is a file or a pipe."""
+
 _NUMBER = re.compile(r"\d+")
 _EMPTY = re.compile(r"^(?:backend|proxy) '?([^' ]+)'? has no server available!$")
 _LEVELS = {
@@ -33,13 +37,17 @@ _LEVELS = {
 
 
 class Retelling:
-    """`retold`, with a memory: every worker complains about its descriptors anew, once is enough for a person."""
+    """`retold`, with a memory: every worker complains about its descriptors anew, once is enough for a person.
 
-    def __init__(self) -> None:
+    Slots are told by the names of their Backends.
+    """
+
+    def __init__(self, names: TrueNames) -> None:
+        self._names = names
         self._said: set[str] = set()
 
     def __call__(self, alert: Alert) -> tuple[int, str]:
-        level, sentence = retold(alert)
+        level, sentence = retold(alert, self._names)
         complaint = _DESCRIPTORS.search(alert.text)
         if complaint is None:
             return level, sentence
@@ -49,18 +57,24 @@ class Retelling:
         return (logging.DEBUG if again else level), sentence
 
 
-def retold(alert: Alert) -> tuple[int, str]:
-    """The level for `logging`, and the sentence. Pure."""
+def retold(alert: Alert, names: TrueNames) -> tuple[int, str]:
+    """The level for `logging`, and the sentence. Pure, but for `names`."""
     empty = _EMPTY.match(alert.text)
     if empty is not None:
-        cluster = names.cluster_of(empty[1])
-        subject = f"backend {cluster}" if cluster is not None else empty[1]
-        return logging.INFO, f"{subject} has no endpoint left that can take requests"
+        cluster = names.cluster(empty[1])
+        if cluster is None:
+            return logging.DEBUG, names.translated(str(alert))
+        return logging.INFO, f"Backend {cluster} has no endpoint left that can take requests"
+    level, sentence = _in_words(alert)
+    return level, names.translated(sentence)
+
+
+def _in_words(alert: Alert) -> tuple[int, str]:
     if _DESCRIPTORS.search(alert.text):
         return logging.INFO, str(alert)
     if closed := cannot_be_opened(alert):
         return logging.ERROR, closed
-    if _ROUTINE.match(alert.text) or _AFTER_A_FAILURE.search(alert.text):
+    if any(known.search(alert.text) for known in (_ROUTINE, _AFTER_A_FAILURE, _NOBODY_LISTENS)):
         return logging.DEBUG, str(alert)
     return _LEVELS[alert.severity], str(alert)
 

@@ -48,6 +48,11 @@ class RunFiles:
         return self.directory / "peers.sock"
 
     @property
+    def health_socket(self) -> Path:
+        """Where HAProxy says that the state of a server changed. It is haloy's own: HAProxy finds it there."""
+        return self.directory / "health.sock"
+
+    @property
     def pid_file(self) -> Path:
         return self.directory / "master.pid"
 

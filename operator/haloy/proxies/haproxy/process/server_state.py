@@ -78,6 +78,11 @@ class ServerState:
     fqdn: str = "-"
     rest: tuple[str, ...] = ("-", "0", "0", "-", "-", "0")
 
+    @property
+    def checks(self) -> bool:
+        """Whether anything is asked about its health."""
+        return bool((self.check_state | self.agent_state) & _CHECK_CONFIGURED)
+
     def line(self) -> str:
         """The line, without its newline."""
         fields = (
@@ -94,6 +99,7 @@ class ConfiguredServer:
 
     `checked`, `agent`: it has `check`, `agent-check`.
     `admin`: what `ServerState.admin` shall be (0: ready). `backend` and `name` are HAProxy names: no white space.
+    `heir_of`: the backend where the past says what is known of it, "": nowhere, None: `backend`.
     """
 
     backend: str
@@ -107,6 +113,7 @@ class ConfiguredServer:
     checked: bool = True
     agent: bool = False
     initially_down: bool = False
+    heir_of: str | None = None
 
 
 async def save(runtime: RuntimeApi) -> str:
@@ -143,7 +150,7 @@ def carried_over(text: str, servers: Iterable[ConfiguredServer]) -> str:
     past = {(state.backend, state.name): state for state in (parse(text) if text.strip() else ())}
     states: list[ServerState] = []
     for server in servers:
-        state = past.get((server.backend, server.name))
+        state = past.get((server.backend if server.heir_of is None else server.heir_of, server.name))
         if state is None or not _same_target(state, server):
             if server.initially_down or server.admin:
                 states.append(_initial(server))
@@ -151,6 +158,7 @@ def carried_over(text: str, servers: Iterable[ConfiguredServer]) -> str:
             states.append(
                 replace(
                     state,
+                    backend=server.backend,
                     admin=server.admin,
                     weight=server.weight,
                     initial_weight=server.weight,

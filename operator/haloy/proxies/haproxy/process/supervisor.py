@@ -10,7 +10,7 @@ from typing import Literal
 from haloy.clock import Clock
 from haloy.proxies.haproxy.apply.candidate import server_states, token_of
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
-from haloy.proxies.haproxy.apply.record import RecordError, read_record
+from haloy.proxies.haproxy.apply.record import RecordError, load, settled
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.events import Died, Event, Noted, Started, Unusable
 from haloy.proxies.haproxy.process.process import (
@@ -26,6 +26,7 @@ from haloy.proxies.haproxy.process.process import (
 from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
 from haloy.proxies.haproxy.runtime.cli_parsers import parse_variable
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi, RuntimeUnavailable
+from haloy.proxies.haproxy.slots.layout import Layout
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
@@ -40,10 +41,11 @@ _START_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`show servers state` as it was at `at` (monotonic)."""
+    """`show servers state` as it was at `at` (monotonic). `layout`: which Cluster had which slot then, None: unknown."""
 
     text: str
     at: float
+    layout: Layout | None = None
 
 
 class Supervisor:
@@ -124,20 +126,45 @@ class Supervisor:
         return generation
 
     async def boot(self) -> Generation | None:
-        """Start the current generation; where it cannot be, the newest before it that can. None: there is none."""
+        """Start the current generation; where it cannot be, the newest before it that can. None: there is none.
+
+        One whose record is damaged comes after those: what its files say may not be what was meant. One that leads nowhere,
+        as the very first does, comes last.
+        """
         current = self._generations.current()
-        newest = self._generations.all()
+        newest = await asyncio.to_thread(self._generations.all)
         older = [one for one in newest if current is None or one.number < current.number]
+        damaged: list[tuple[Generation, None]] = []
+        idle: list[tuple[Generation, Artifacts]] = []
         for generation in [*([current] if current is not None else []), *older]:
-            reason = await self.start(generation)
-            if reason is None:
+            found = await self._meant(generation)
+            if isinstance(found, str):
+                self._notify(Unusable(generation.name, found))
+                damaged.append((generation, None))
+            elif generation != current and not _leads_somewhere(found):
+                idle.append((generation, found))
+            elif await self._usable(generation, found):
                 return generation
-            self._notify(Unusable(generation.name, reason))
+        for generation, meant in (*damaged, *idle):
+            if await self._usable(generation, meant):
+                return generation
         return None
+
+    async def _usable(self, generation: Generation, artifacts: Artifacts | None) -> bool:
+        reason = await self._start(generation, artifacts)
+        if reason is not None:
+            self._notify(Unusable(generation.name, reason))
+        return reason is None
 
     async def start(self, generation: Generation) -> str | None:
         """Check and start `generation`, and make it the current one. Returns why that was not possible, None: it runs."""
-        artifacts = await asyncio.to_thread(self._repaired, generation)
+        found = await self._meant(generation)
+        return found if isinstance(found, str) else await self._start(generation, found)
+
+    async def _start(self, generation: Generation, artifacts: Artifacts | None) -> str | None:
+        """`artifacts`: what it is meant to be, None: nobody knows, and its files have to do."""
+        if artifacts is None and not await asyncio.to_thread(settled, generation):
+            return "its files are of several states"
         token = token_of(generation)
         if token is None:
             return "the file that says its revision is damaged"
@@ -151,7 +178,9 @@ class Supervisor:
             return "; ".join(map(str, verdict.alerts)) or "haproxy -c refuses it"
         before = self._generations.current()
         try:
-            await self._write_or_remove_states(server_states(self.recent_past(), artifacts))
+            await self._write_or_remove_states(
+                server_states(self.recent_past(), artifacts, None if self.past is None else self.past.layout)
+            )
             if before != generation:
                 await asyncio.to_thread(self._generations.activate, generation)
         except OSError as error:
@@ -173,13 +202,18 @@ class Supervisor:
             self._generations.activate(generation)
         self._repair(generation)
 
-    def _repaired(self, generation: Generation) -> Artifacts | None:
-        """What `generation` is meant to be, its files put right; None if its record is damaged."""
+    async def _meant(self, generation: Generation) -> Artifacts | str:
+        """What `generation` is meant to be, its files put right; a sentence if its record does not say, or they cannot be."""
         try:
-            self._repair(generation)
-            return read_record(generation)
-        except (RecordError, OSError):
-            return None
+            recorded = await asyncio.to_thread(load, generation)
+            if recorded.note:
+                self._notify(Noted(recorded.note))
+            await asyncio.to_thread(self._repair, generation)
+            if not await asyncio.to_thread(settled, generation):
+                return f"what the journal of generation {generation.name} says could not be written into its files"
+        except (RecordError, OSError) as error:
+            return str(error)
+        return recorded.artifacts
 
     async def _write_or_remove_states(self, text: str) -> None:
         """Without a past every server starts afresh; with one from long ago it would start wrong."""
@@ -194,9 +228,9 @@ class Supervisor:
         socket = str(self._files.worker_socket)
         return "'" in socket or socket.encode() in (generation.read("00-global.cfg") or b"")
 
-    def remember(self, states: str) -> None:
-        """Keep what HAProxy said about its servers just now, in case it dies."""
-        self.past = Past(states, self._clock.monotonic())
+    def remember(self, states: str, layout: Layout | None = None) -> None:
+        """Keep what HAProxy, laid out like this, said about its servers just now, in case it dies."""
+        self.past = Past(states, self._clock.monotonic(), layout)
 
     def recent_past(self) -> str:
         """What was last remembered, "" if that is too old to be trusted."""
@@ -258,3 +292,8 @@ class Supervisor:
                 await self._came_up(generation)
         except (OSError, RunDirectoryError) as error:
             self._notify(Noted(f"HAProxy could not be started again: {error}"))
+
+
+def _leads_somewhere(artifacts: Artifacts) -> bool:
+    """Whether it has a section that was made from an object of somebody's."""
+    return any(section.source is not None for fragment in artifacts.fragments for section in fragment.sections)

@@ -25,6 +25,11 @@ HTTP2_FRAME = 16_384
 _OWN_HEADERS = 512
 """Bytes of head of an answer that HAProxy gives by itself."""
 
+LUA_FILES = ("words.lua", "conditions.lua", "haloy.lua")
+"""Of haloy's own program, in render/lua/ and below `files/`, in the order in which they are loaded."""
+LUA_MEMORY = 1024
+"""Megabytes for all threads together; what the program keeps is bounded far below (lua/words.lua)."""
+
 _ERRORS = (400, 401, 403, 404, 405, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
 _NOT_FOUND = "files/notfound.txt"
 _MISSING = "files/missing.txt"
@@ -75,6 +80,8 @@ def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0
         streams=tokens.number(limits.max_streams),
         ciphers=tokens.name(CIPHERS),
         ciphersuites=tokens.name(CIPHERSUITES),
+        lua=[tokens.file(f"files/{name}") for name in LUA_FILES] if options.lua else (),
+        lua_memory=tokens.number(LUA_MEMORY),
     )
     pages = [ErrorPage(tokens.number(status), tokens.file(_error_file(status))) for status in _ERRORS]
     errors = print_template("errors.cfg.j2", errors=pages)

@@ -18,15 +18,14 @@ def certificate_lines(
 ) -> tuple[CertificateLine, ...]:
     """Lines by certificate and version, sorted, with all names. HAProxy looks for the exact name first, then for the
     wildcard one label up. A host whose certificate is missing is listed only if its version is not the usual one."""
-    known = {certificate.name for certificate in certificates}
+    files = {certificate.name: certificate_file(certificate.name) for certificate in certificates}
     names: dict[tuple[str, str], set[str]] = {}
     for vhost in vhosts:
         if vhost.tls is None or vhost.kind is HostKind.ANY:
             continue
-        has_own = vhost.tls.certificate is not None and vhost.tls.certificate in known
-        path = certificate_file(vhost.tls.certificate) if has_own and vhost.tls.certificate else fallback
-        if has_own or vhost.tls.min_version != _LOWEST:
-            names.setdefault((path, vhost.tls.min_version), set()).add(vhost.host)
+        own = None if vhost.tls.certificate is None else files.get(vhost.tls.certificate)
+        if own is not None or vhost.tls.min_version != _LOWEST:
+            names.setdefault((own or fallback, vhost.tls.min_version), set()).add(vhost.host)
     return tuple(
         CertificateLine(path, _options(version), part)
         for (path, version), hosts in sorted(names.items())
@@ -36,6 +35,8 @@ def certificate_lines(
 
 def _parts(hosts: set[str]) -> Iterable[tuple[str, ...]]:
     """At most about NAMES_PER_LINE in each: HAProxy reads 64 kB of a line. By hash, so that a host more changes one line."""
+    if len(hosts) <= NAMES_PER_LINE:
+        return (tuple(sorted(hosts)),)
     count = 1
     while count * NAMES_PER_LINE < len(hosts):
         count *= 2

@@ -1,62 +1,143 @@
-"""A Cluster as a section: how its servers are chosen, reached and checked, and what its rules do on the way."""
+"""What a Cluster needs: a profile (the text of a section that it could live in), servers, and what its check asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
-from haloy.model.cluster import Algorithm, Cluster, RetryOn
-from haloy.model.routing import Rule
-from haloy.proxies.haproxy.artifacts import Section
-from haloy.proxies.haproxy.names import cluster_section as section_name
+from haloy.model.cluster import Algorithm, Balance, Cluster, CookieAffinity, Retry, RetryOn
+from haloy.model.model import Bundle, Model
+from haloy.proxies.haproxy.artifacts import Server
+from haloy.proxies.haproxy.names import digest
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render import tokens
-from haloy.proxies.haproxy.render.blocks import Block, at, comment
-from haloy.proxies.haproxy.render.checks import check_blocks
-from haloy.proxies.haproxy.render.filters import forwarding_blocks, guard
-from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
+from haloy.proxies.haproxy.render.checks import CheckShape, CheckTarget, check_lines, check_shape, check_target
+from haloy.proxies.haproxy.render.memo import RenderMemo
 from haloy.proxies.haproxy.render.servers import cluster_servers
 from haloy.proxies.haproxy.render.templates import print_template
 from haloy.proxies.haproxy.render.tokens import Token
+from haloy.proxies.haproxy.slots.layout import Profile
 
-RuleUse = tuple[Rule, tuple[str, ...]]
-"""A rule that leads to a section, and the variants under which requests arrive there."""
+HEALTH_LOG_LENGTH = 1024
 
-_IDS_PER_LINE = 40
 _CONSISTENT = tokens.keyword("hash-type consistent")
+_RETRY_WORDS = {RetryOn.CONNECT_FAILURE: "conn-failure", RetryOn.TIMEOUT: "response-timeout"}
 
 
-def leaves_traces(use: RuleUse) -> bool:
-    """Whether the rule needs lines in its targets' sections."""
-    rule, variants = use
-    timeouts = rule.request_timeout is not None or rule.tunnel_timeout is not None
-    return bool(rule.filters) or timeouts or not rule.retryable or variants != (rule.id,)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All that a profile's text is made from, and nothing else. Times in milliseconds."""
+
+    balance: Balance
+    connect_timeout: int
+    queue_timeout: int
+    affinity: CookieAffinity | None
+    retry: Retry
+    check: CheckShape | None
+    health_log: str | None
 
 
-def cluster_section(
-    cluster: Cluster, uses: tuple[RuleUse, ...], ports: PublicPorts, options: HaproxyOptions
-) -> Section:
-    """The section, whose servers may come and go at run time. `uses`: the rules with traces, sorted by id."""
-    blocks = [
-        Block(at(cluster.source, "spec.loadBalancing"), tuple(_balance(cluster))),
-        Block(at(cluster.source, "spec.connections"), tuple(_connections(cluster))),
-        Block(at(cluster.source, "spec.sessionAffinity"), tuple(_affinity(cluster))),
-        Block(at(cluster.source, "spec.retry"), tuple(_retry(cluster))),
-        *check_blocks(cluster),
-        *(block for rule, variants in uses for block in forwarding_blocks(rule, variants, ports)),
-        *_rule_settings([rule for rule, _ in uses], layer7=_layer7(cluster)),
-    ]
-    name = section_name(cluster.name)
-    text = print_template(
-        "cluster.cfg.j2",
-        source=comment(cluster.source),
-        name=tokens.name(name),
-        blocks=[block for block in blocks if block.lines],
-        endpoints=comment(at(cluster.source, "spec.endpoints")),
+@dataclass(frozen=True, slots=True)
+class ClusterNeeds:
+    """`wanted`: the Cluster's part of a Demand. `bundle`: name and digest of the CAs that its servers are made with."""
+
+    cluster: Cluster
+    wanted: tuple[Profile, tuple[Server, ...]]
+    check: CheckTarget
+    bundle: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllNeeds:
+    """By Cluster, in the Model's order. `demand` holds the very same values; `profiles` are those made so far, by Shape."""
+
+    options: HaproxyOptions
+    clusters: Mapping[str, ClusterNeeds]
+    demand: Mapping[str, tuple[Profile, tuple[Server, ...]]]
+    profiles: Mapping[Shape, Profile]
+
+
+def all_needs(model: Model, options: HaproxyOptions, memo: RenderMemo) -> AllNeeds:
+    """What every Cluster needs. One that is the same object as in the last cycle costs a look-up."""
+    return memo.follow("clusters", lambda last: _all_needs(model, options, last))
+
+
+def _all_needs(model: Model, options: HaproxyOptions, last: AllNeeds | None) -> AllNeeds:
+    known: Mapping[str, ClusterNeeds] = {}
+    profiles: dict[Shape, Profile] = {}
+    if last is not None and last.options == options:
+        known, profiles = last.clusters, {**last.profiles}
+    bundles = {bundle.name: bundle for bundle in model.bundles}
+    found: dict[str, ClusterNeeds] = {}
+    same = len(known) == len(model.clusters)
+    for cluster in model.clusters:
+        needs = known.get(cluster.name)
+        if (
+            needs is None
+            or needs.cluster is not cluster
+            or (needs.bundle is not None and needs.bundle != _bundle(cluster, bundles))
+        ):
+            needs, same = _needs(cluster, bundles, options, profiles), False
+        found[cluster.name] = needs
+    if same and last is not None and last.options == options:
+        return last
+    if last is not None and len(profiles) > len(last.profiles):
+        used = {needs.wanted[0].id for needs in found.values()}
+        profiles = {shape: made for shape, made in profiles.items() if made.id in used}
+    return AllNeeds(options, found, {name: needs.wanted for name, needs in found.items()}, profiles)
+
+
+def profile(cluster: Cluster, options: HaproxyOptions) -> Profile:
+    """The section's text below its name: the same for all Clusters of equal needs. Only typed values of a user are in it."""
+    return _printed(_shape(cluster, options))
+
+
+def _needs(
+    cluster: Cluster, bundles: Mapping[str, Bundle], options: HaproxyOptions, profiles: dict[Shape, Profile]
+) -> ClusterNeeds:
+    shape = _shape(cluster, options)
+    made = profiles.get(shape)
+    if made is None:
+        made = profiles[shape] = _printed(shape)
+    bundle = _bundle(cluster, bundles)
+    servers = cluster_servers(cluster, options, "" if bundle is None else bundle[1])
+    return ClusterNeeds(cluster, (made, servers), check_target(cluster), bundle)
+
+
+def _bundle(cluster: Cluster, bundles: Mapping[str, Bundle]) -> tuple[str, str] | None:
+    if cluster.tls is None or cluster.tls.ca is None:
+        return None
+    found = bundles.get(cluster.tls.ca)
+    return cluster.tls.ca, "" if found is None else found.digest
+
+
+def _shape(cluster: Cluster, options: HaproxyOptions) -> Shape:
+    return Shape(
+        cluster.balance,
+        cluster.connections.connect_timeout,
+        cluster.connections.queue_timeout,
+        cluster.affinity,
+        cluster.retry,
+        check_shape(cluster),
+        options.health_log,
     )
-    return Section(name, text, cluster.source, cluster_servers(cluster, options), dynamic=True)
 
 
-def _balance(cluster: Cluster) -> Iterable[Token]:
-    match cluster.balance.algorithm:
+def _printed(shape: Shape) -> Profile:
+    check = () if shape.check is None else check_lines(shape.check)
+    lines = (*_balance(shape.balance), *_connections(shape), *_affinity(shape.affinity), *_retry(shape.retry), *check)
+    health_log = None if shape.health_log is None else tokens.word(shape.health_log)
+    text = print_template(
+        "profile.cfg.j2",
+        lines=lines,
+        layer7=_layer7(shape.retry),
+        health_log=health_log,
+        log_length=tokens.number(HEALTH_LOG_LENGTH),
+    )
+    return Profile(digest("profile", text, size=8), text)
+
+
+def _balance(balance: Balance) -> Iterable[Token]:
+    match balance.algorithm:
         case Algorithm.ROUND_ROBIN:
             yield tokens.keyword("balance roundrobin")
         case Algorithm.LEAST_CONNECTIONS:
@@ -72,65 +153,40 @@ def _balance(cluster: Cluster) -> Iterable[Token]:
             yield tokens.keyword("balance uri")
             yield _CONSISTENT
         case Algorithm.HEADER:
-            header = tokens.http_token(cluster.balance.header or "host")
+            header = tokens.http_token(balance.header or "host")
             yield tokens.join(tokens.keyword("balance"), Token(f"hdr({header})"))
             yield _CONSISTENT
         case _:
-            assert_never(cluster.balance.algorithm)
+            assert_never(balance.algorithm)
 
 
-def _connections(cluster: Cluster) -> Iterable[Token]:
-    yield tokens.join(tokens.keyword("timeout connect"), tokens.milliseconds(cluster.connections.connect_timeout))
-    yield tokens.join(tokens.keyword("timeout queue"), tokens.milliseconds(cluster.connections.queue_timeout))
+def _connections(shape: Shape) -> Iterable[Token]:
+    yield tokens.join(tokens.keyword("timeout connect"), tokens.milliseconds(shape.connect_timeout))
+    yield tokens.join(tokens.keyword("timeout queue"), tokens.milliseconds(shape.queue_timeout))
 
 
-def _affinity(cluster: Cluster) -> Iterable[Token]:
+def _affinity(affinity: CookieAffinity | None) -> Iterable[Token]:
     """`indirect` hides the cookie from the endpoints, `nocache` its setting from caches; `httponly` from scripts."""
-    if cluster.affinity is None:
+    if affinity is None:
         return
-    parts = [tokens.keyword("cookie"), tokens.http_token(cluster.affinity.name)]
+    parts = [tokens.keyword("cookie"), tokens.http_token(affinity.name)]
     parts.append(tokens.keyword("insert indirect nocache httponly"))
-    if cluster.affinity.max_age is not None:
-        seconds = max(1, cluster.affinity.max_age // 1000)
+    if affinity.max_age is not None:
+        seconds = max(1, affinity.max_age // 1000)
         parts += [tokens.keyword("attr"), tokens.word(f"Max-Age={seconds}")]
     yield tokens.join(*parts)
 
 
-_RETRY_WORDS = {RetryOn.CONNECT_FAILURE: "conn-failure", RetryOn.TIMEOUT: "response-timeout"}
-
-
-def _layer7(cluster: Cluster) -> bool:
+def _layer7(retry: Retry) -> bool:
     """Whether requests may be repeated for other reasons than a connection that failed."""
-    return cluster.retry.attempts > 0 and any(reason is not RetryOn.CONNECT_FAILURE for reason in cluster.retry.on)
+    return retry.attempts > 0 and any(reason is not RetryOn.CONNECT_FAILURE for reason in retry.on)
 
 
-def _retry(cluster: Cluster) -> Iterable[Token]:
+def _retry(retry: Retry) -> Iterable[Token]:
     """Only connection failures repeat a request that is not idempotent (RFC 9110, section 9.2.2)."""
-    retry = cluster.retry
     yield tokens.join(tokens.keyword("retries"), tokens.number(retry.attempts if retry.on else 0))
-    if not _layer7(cluster):
+    if not _layer7(retry):
         return
-    words = [tokens.name(_RETRY_WORDS.get(reason, reason.value)) for reason in retry.on]
+    words = [tokens.name(word) for word in sorted({_RETRY_WORDS.get(reason, reason.value) for reason in retry.on})]
     yield tokens.join(tokens.keyword("retry-on"), *words)
     yield tokens.keyword("http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }")
-
-
-def _rule_settings(rules: list[Rule], *, layer7: bool) -> Iterable[Block]:
-    """Time-outs and retries of single rules, one line for all rules that want the same."""
-    settings: dict[str, tuple[Token, list[Rule]]] = {}
-    for rule in rules:
-        wanted = []
-        if rule.request_timeout is not None:
-            time = tokens.milliseconds(rule.request_timeout)
-            wanted.append(tokens.join(tokens.keyword("http-request set-timeout server"), time))
-        if rule.tunnel_timeout is not None:
-            time = tokens.milliseconds(rule.tunnel_timeout)
-            wanted.append(tokens.join(tokens.keyword("http-request set-timeout tunnel"), time))
-        if not rule.retryable and layer7:
-            wanted.append(tokens.keyword("http-request disable-l7-retry"))
-        for action in wanted:
-            settings.setdefault(action.text, (action, []))[1].append(rule)
-    for _, (action, same) in sorted(settings.items()):
-        for start in range(0, len(same), _IDS_PER_LINE):
-            some = same[start : start + _IDS_PER_LINE]
-            yield Block(some[0].source, (tokens.join(action, guard(*(rule.id for rule in some))),))

@@ -4,19 +4,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from haloy.model.listener import Bind, Fleet, Listener
-from haloy.model.routing import VirtualHost
 from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render import maps, tokens
 from haloy.proxies.haproxy.render.blocks import Block
 from haloy.proxies.haproxy.render.builtin import HTTP2_FRAME, MAXREWRITE
-from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.logformat import access_log, error_log
+from haloy.proxies.haproxy.render.programs.filters import MOST_VALUES
 from haloy.proxies.haproxy.render.templates import print_template
 from haloy.proxies.haproxy.render.tokens import Token
 
 CRT_LIST = "certs/list.crt-list"
 TRUSTED = "files/trusted.lst"
+DEFAULT_CERTIFICATE = "certs/default.pem"
+"""Answers to unknown names: the certificate of the virtual host ANY, else haloy's own fallback. The file is always there, so
+that its content can be exchanged at run time."""
+
+_NAMES_ON_A_LINE = 1_500
+"""Bytes; a line of HAProxy's holds 2,048."""
 
 _SECURE = tokens.keyword("{ var(req.secure) -m found }")
 _NOT_SECURE = tokens.keyword("!{ var(req.secure) -m found }")
@@ -26,16 +31,25 @@ _NOT_SECURE = tokens.keyword("!{ var(req.secure) -m found }")
 class Routing:
     """What all frontends have in common.
 
-    `conditions`: the compiled chains; `cookies`: affinity cookies that decide a draw; `suffixes`: how many labels many-label
-    wildcards have, most first; `certificate`: the file answering to unknown names; `anywhere`: the virtual host ANY.
+    `expressions`: the lines of compiled ones; `headers`: names of response headers that answers of HAProxy's own know, lower-case;
+    `cookies`: affinity cookies that decide a draw; `suffixes`: how many labels many-label wildcards have, most first;
+    `conditions`: the compiled chains, without `lua` only.
     """
 
+    lua: bool = True
     conditions: tuple[Block, ...] = ()
+    expressions: tuple[Token, ...] = ()
+    headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
     suffixes: tuple[int, ...] = ()
-    hsts: bool = False
-    certificate: str = ""
-    anywhere: VirtualHost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A response header that is set from the variable with this number."""
+
+    header: Token
+    number: Token
 
 
 def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: HaproxyOptions) -> str:
@@ -44,63 +58,79 @@ def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: H
     head, limit = fleet.limits.max_header_size, fleet.limits.max_body_size
     trusted = bool(fleet.trusted_proxies)
     forwarded_https = trusted and not listener.tls
+    quick = _quick(routing.headers)
     return print_template(
         "frontend.cfg.j2",
         name=tokens.name(names.listener_section(listener.name)),
-        binds=[_bind(listener, bind, routing) for bind in listener.binds],
+        binds=[_bind(listener, bind) for bind in listener.binds],
         log=options.access_log,
         log_format=access_log(tls=listener.tls),
         error_log_format=error_log(tls=listener.tls),
         head=tokens.number(head) if head + MAXREWRITE < HTTP2_FRAME else None,
         limit=None if limit is None else tokens.number(limit),
-        lookups=list(_lookups(scheme, routing, PublicPorts.of(fleet), forwarded_https=forwarded_https)),
+        lookups=list(_lookups(scheme, routing, forwarded_https=forwarded_https)),
         forwarded_https=forwarded_https,
         trusted=trusted,
         trusted_list=tokens.file(TRUSTED),
         ipv6=listener.accept_proxy_protocol or any(":" in bind.address for bind in listener.binds),
         scheme=tokens.name(scheme),
         port=tokens.number(listener.public_port),
+        lua=routing.lua,
         conditions=routing.conditions,
+        expressions=routing.expressions,
+        headers=[tokens.http_token(header) for header in routing.headers] if routing.lua else (),
+        compiled=tokens.word(",".join(quick) + ","),
+        settings=[Setting(tokens.http_token(header), tokens.number(at)) for at, header in enumerate(quick, 1)],
+        values=[tokens.number(number) for number in range(1, MOST_VALUES + 1)],
         pins=[_pin(cookie) for cookie in routing.cookies],
-        hsts=routing.hsts and listener.tls,
+        hsts=listener.tls,
         routes=tokens.name(names.ROUTES),
         not_found=tokens.name(names.NOT_FOUND),
+        missing=tokens.name(names.MISSING),
     )
 
 
-def _bind(listener: Listener, bind: Bind, routing: Routing) -> Token:
+def _quick(headers: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of `headers`, as many as one line names: those are set from variables; for others Lua is called again."""
+    length = 0
+    for count, header in enumerate(headers):
+        length += len(header) + 1
+        if length > _NAMES_ON_A_LINE:
+            return headers[:count]
+    return headers
+
+
+def _bind(listener: Listener, bind: Bind) -> Token:
     parts = [tokens.keyword("bind"), Token(f"[{bind.address}]:{bind.port}" if ":" in bind.address else str(bind))]
     parts += [tokens.keyword("v6only")] if ":" in bind.address else []
     parts += [tokens.keyword("accept-proxy")] if listener.accept_proxy_protocol else []
     if listener.tls:
-        parts += [tokens.keyword("ssl crt"), tokens.file(routing.certificate)]
+        parts += [tokens.keyword("ssl crt"), tokens.file(DEFAULT_CERTIFICATE)]
         parts += [tokens.keyword("crt-list"), tokens.file(CRT_LIST)]
         parts += [tokens.keyword("alpn h2,http/1.1 ssl-min-ver TLSv1.2")]
     return tokens.join(*parts)
 
 
-def _lookups(scheme: str, routing: Routing, ports: PublicPorts, *, forwarded_https: bool) -> Iterable[Token]:
+def _lookups(scheme: str, routing: Routing, *, forwarded_https: bool) -> Iterable[Token]:
     """From the host to req.vh. A trusted proxy that received https decides for the maps of https, so that the redirect does
     not go round in circles."""
     if not forwarded_https:
-        yield from _scheme_lookups(scheme, routing, ports, ())
+        yield from _scheme_lookups(scheme, routing, ())
         return
-    yield from _scheme_lookups("https", routing, ports, (_SECURE,))
-    yield from _scheme_lookups("http", routing, ports, (_NOT_SECURE,))
+    yield from _scheme_lookups("https", routing, (_SECURE,))
+    yield from _scheme_lookups("http", routing, (_NOT_SECURE,))
 
 
-def _scheme_lookups(scheme: str, routing: Routing, ports: PublicPorts, when: tuple[Token, ...]) -> Iterable[Token]:
+def _scheme_lookups(scheme: str, routing: Routing, when: tuple[Token, ...]) -> Iterable[Token]:
     """Exact host; if there is none, the wildcard one label up, then longer ones; else ANY.
 
-    A plain request passes one look-up and one condition per kind of wildcard.
+    A plain request passes one look-up and one condition for each of the others.
     """
-    default = "*" if routing.anywhere is None else maps.host_value(routing.anywhere, scheme, ports)
     verb = tokens.keyword("http-request set-var(req.vh)")
-    exact = tokens.word(f"var(txn.host,-),map_str({tokens.file(maps.hosts_map(scheme))},{default})")
+    hosts = tokens.file(maps.hosts_map(scheme))
+    exact = tokens.word(f"var(txn.host,-),map_str({hosts})")
     yield tokens.join(verb, exact, *((tokens.keyword("if"), *when) if when else ()))
-    missed = tokens.join(
-        tokens.keyword("if"), *when, tokens.keyword("{ var(req.vh) -m str"), tokens.word(default), tokens.keyword("}")
-    )
+    missed = tokens.join(tokens.keyword("if"), *when, tokens.keyword("!{ var(req.vh) -m found }"))
     named = tokens.keyword("!{ var(txn.host) -m beg . }")
     one = tokens.word(f"var(txn.host),field(2,.,0),map_str({tokens.file(maps.wildcards_map(scheme))})")
     yield tokens.join(verb, one, missed, named)
@@ -108,6 +138,7 @@ def _scheme_lookups(scheme: str, routing: Routing, ports: PublicPorts, when: tup
         last = f"field(2,.,0),field(-1,.,{labels})"
         many = tokens.word(f"var(txn.host),{last},map_str({tokens.file(maps.suffixes_map(scheme))})")
         yield tokens.join(verb, many, missed, named)
+    yield tokens.join(verb, tokens.word(f"str({maps.ANYWHERE}),map_str({hosts})"), missed)
 
 
 def _pin(cookie: str) -> Token:

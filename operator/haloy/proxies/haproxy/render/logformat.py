@@ -5,7 +5,6 @@ harmless alphabet. Absent values print as `-` or -1. `time` is when the line is 
 """
 
 from haloy.proxies.haproxy.render import tokens
-from haloy.proxies.haproxy.render.maps import NAMES
 from haloy.proxies.haproxy.render.tokens import Token
 
 LOG_LENGTH = 65_535
@@ -23,7 +22,7 @@ _REQUEST = (
     ("timings", '{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"total":%Ta}'),
     ("route", '"%[var(txn.rule),field(1,:)]"'),
     ("rule", '"%[var(txn.rule),field(2,:)]"'),
-    ("backend", f'"%[be_name,map_str({NAMES})]"'),
+    ("backend", '"%[var(txn.cluster)]"'),
     ("endpoint", '"%[srv_name]"'),
     ("state", '"%ts"'),
 )

@@ -1,28 +1,43 @@
-"""The maps: hosts, path keys, rules, weights. They are data and change at run time."""
+"""The maps of hosts and path keys, and the names of all maps. They are data and change at run time."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from haloy.model.flatten import flatten, unconditional
+from haloy.model.flatten import PathEntry, unconditional
+from haloy.model.refs import FieldRef
 from haloy.model.routing import Candidate, HostKind, PathKind, Rule, VirtualHost
 from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.render import tokens
-from haloy.proxies.haproxy.render.conditions import Chain, chain
+from haloy.proxies.haproxy.render.conditions import Chain, RuleKey, chain
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
+from haloy.proxies.haproxy.slots.layout import Expression
 
 SCHEMES = ("http", "https")
 
+CHECK_PATHS = "maps/check-paths.map"
+"""Slot -> path that its health check asks for."""
+CHECK_HOSTS = "maps/check-hosts.map"
+"""Slot -> Host that its health check says."""
+CLUSTERS = "maps/clusters.map"
+"""Cluster -> slot; and haloy's own sections, each under its own name."""
 WEIGHTS = "maps/weights.map"
+"""Weight sets, see weights.py."""
+PROGRAMS = "maps/programs.map"
+"""What the Lua action runs, see programs/. There only with Lua."""
+TIMEOUTS = "maps/timeouts.map"
+"""Time-outs and retries of single rules, see rules.py."""
 RULES = "maps/rules.map"
-NAMES = "maps/names.map"
+"""Rule -> record, see rules.py."""
 HSTS = "maps/hsts.map"
+"""Virtual host -> Strict-Transport-Security."""
 PATHS = "maps/paths.map"
+"""Path key -> rule or chain."""
 
 
 def hosts_map(scheme: str) -> str:
-    """Exact hosts of one scheme: host -> virtual host id, or where to redirect."""
+    """Exact hosts of one scheme: host -> virtual host id, or where to redirect. `*`: the virtual host ANY."""
     return f"maps/hosts.{scheme}.map"
 
 
@@ -36,23 +51,33 @@ def suffixes_map(scheme: str) -> str:
     return f"maps/suffixes.{scheme}.map"
 
 
-MAP_ORDER = (
-    WEIGHTS,
-    NAMES,
-    RULES,
+ENTRY_MAPS = (
     HSTS,
     PATHS,
     *(suffixes_map(scheme) for scheme in SCHEMES),
     *(wildcards_map(scheme) for scheme in SCHEMES),
     *(hosts_map(scheme) for scheme in SCHEMES),
 )
+"""Where requests come in: what goes there goes at once."""
+
+_TARGETS = (CHECK_PATHS, CHECK_HOSTS, CLUSTERS, WEIGHTS, PROGRAMS, TIMEOUTS, RULES)
+
+MAP_ORDER = (*_TARGETS, *ENTRY_MAPS)
 """Targets before the entries that point at them: make before break."""
+
+TARGET_MAPS = frozenset(_TARGETS)
+"""What entries of other maps lead to: an entry goes only when no request can be on its way to it."""
+
+ANYWHERE = "*"
+"""The key of the virtual host ANY among the exact hosts. A client that asks for the host `*` is answered by it, too."""
 
 REDIRECT = ">"
 """What follows in a host's value is the location without path: `>https://shop.example.com:8443`."""
 REDIRECT_HOST = "<"
 """To https on the host that the client asked for."""
 
+OWN_RULES = {"redirect": names.REDIRECT, "redirect-host": names.REDIRECT_HOST}
+"""Haloy's own rules and the sections that answer for them."""
 
 _NEVER_IN_A_PATH = re.compile(r"[^!-~]|\?|#(?!\Z)")
 """HAProxy answers 400 to a path with one of these, so such a key could never be met (and might not be one word)."""
@@ -60,37 +85,42 @@ _NEVER_IN_A_PATH = re.compile(r"[^!-~]|\?|#(?!\Z)")
 
 @dataclass(frozen=True, slots=True)
 class HostEntries:
-    """What one VirtualHost puts into the maps. `variants`: every (variant, rule) that its path keys can lead to."""
+    """What some entries of a VirtualHost put into the maps. `variants`: every (variant, rule) that its path keys can lead to.
 
-    paths: tuple[tuple[str, str], ...]
+    `expressions`: those that its chains ask for, each with the first rule that does.
+    """
+
+    paths: Mapping[str, str]
     chains: tuple[Chain, ...]
-    variants: tuple[tuple[str, Rule], ...]
+    variants: Mapping[str, Rule]
+    expressions: tuple[tuple[Expression, FieldRef], ...]
 
 
-def host_entries(vhost: VirtualHost) -> HostEntries:
-    """Path keys: a prefix is `<id><path>/`, an exact path `<id><path>/#`, and a request asks for `<id><path>/#`, longest
-    first. `#` cannot occur in a request's path, so prefixes match by segments and exact paths win."""
-    tokens.host(vhost.host)
-    tokens.host(vhost.redirect_host or vhost.host)
-    flat = flatten(vhost)
-    host = names.virtual_host_id(vhost)
+def host_entries(
+    host: str, listed: Iterable[PathEntry], default: tuple[Candidate, ...], key: RuleKey, in_chains: RuleKey
+) -> HostEntries:
+    """What some entries of the virtual host with the id `host` become, and its `default` unless there is none or an entry stands for it.
+
+    Path keys: a prefix is `<id><path>/`, an exact path `<id><path>/#`, and a request asks for `<id><path>/#`, longest first.
+    `#` cannot occur in a request's path, so prefixes match by segments and exact paths win. `key`: what stands for a
+    candidate's rule, `in_chains`: the same within chains."""
     chains: dict[str, Chain] = {}
     variants: dict[str, Rule] = {}
     paths: dict[str, str] = {}
 
-    def add(key: str, candidates: tuple[Candidate, ...]) -> None:
-        if _NEVER_IN_A_PATH.search(key):
+    def add(path: str, candidates: tuple[Candidate, ...]) -> None:
+        if _NEVER_IN_A_PATH.search(path):
             return
         for candidate in candidates:
             variants.setdefault(names.rule_variant(candidate.rule, candidate.match), candidate.rule)
         if unconditional(candidates[0]):
-            paths[key] = names.rule_variant(candidates[0].rule, candidates[0].match)
+            paths[path] = key(candidates[0])
         else:
-            made = chain(candidates)
+            made = chain(candidates, host, in_chains)
             chains.setdefault(made.id, made)
-            paths[key] = made.id
+            paths[path] = made.id
 
-    for entry in flat.entries:
+    for entry in listed:
         match entry.kind:
             case PathKind.PREFIX:
                 add(f"{host}{entry.path}/", entry.candidates)
@@ -100,9 +130,18 @@ def host_entries(vhost: VirtualHost) -> HostEntries:
                 raise AssertionError("flatten makes no entry of an expression")
             case _:
                 assert_never(entry.kind)
-    if flat.default and f"{host}/" not in paths:
-        add(f"{host}/", flat.default)
-    return HostEntries(tuple(paths.items()), tuple(chains.values()), tuple(variants.items()))
+    if default and f"{host}/" not in paths:
+        add(f"{host}/", default)
+    expressions: dict[Expression, FieldRef] = {}
+    for made in chains.values():
+        for one, source in made.expressions:
+            expressions.setdefault(one, source)
+    return HostEntries(paths, tuple(chains.values()), variants, tuple(expressions.items()))
+
+
+def virtual_host_of(path_key: str) -> str:
+    """The virtual host's id in a key of `PATHS`; empty for those of haloy's own rules."""
+    return path_key.partition("/")[0] if "/" in path_key else ""
 
 
 def host_value(vhost: VirtualHost, scheme: str, ports: PublicPorts) -> str:
@@ -119,7 +158,8 @@ def host_value(vhost: VirtualHost, scheme: str, ports: PublicPorts) -> str:
 
 
 def host_maps(vhosts: Iterable[VirtualHost], ports: PublicPorts) -> dict[str, dict[str, str]]:
-    """The maps of hosts, wildcards and suffixes for both schemes, and HSTS. The virtual host ANY is in none of them."""
+    """The maps of hosts, wildcards and suffixes for both schemes, and HSTS. Without many-label wildcards there is no map of
+    suffixes: looking them up is compiled for the numbers of labels that occur."""
     listed = list(vhosts)
     maps: dict[str, dict[str, str]] = {}
     for scheme in SCHEMES:
@@ -134,16 +174,14 @@ def host_maps(vhosts: Iterable[VirtualHost], ports: PublicPorts) -> dict[str, di
                 case HostKind.MANY_LABELS:
                     many[vhost.host.removeprefix("*.")] = value
                 case HostKind.ANY:
-                    pass
+                    exact[ANYWHERE] = value
                 case _:
                     assert_never(vhost.kind)
         if not many:
             del maps[suffixes_map(scheme)]
-    hsts = {
+    maps[HSTS] = {
         names.virtual_host_id(vhost): vhost.tls.hsts.header_value for vhost in listed if vhost.tls and vhost.tls.hsts
     }
-    if hsts:
-        maps[HSTS] = hsts
     return maps
 
 
@@ -152,9 +190,9 @@ def fixed_paths() -> dict[str, str]:
     return {REDIRECT: "redirect", REDIRECT_HOST: "redirect-host"}
 
 
-def fixed_rules() -> dict[str, str]:
-    """The sections that answer for haloy's own rules (`fixed_paths`)."""
-    return {"redirect": names.REDIRECT, "redirect-host": names.REDIRECT_HOST}
+def fixed_clusters() -> dict[str, str]:
+    """Haloy's own sections stand for themselves in `CLUSTERS`; a Cluster's name holds a `/`, so none is mistaken for one."""
+    return {section: section for section in (*OWN_RULES.values(), names.MISSING)}
 
 
 def map_text(entries: Mapping[str, str]) -> bytes:

@@ -31,6 +31,15 @@ class RenderMemo:
         result: T = found[1]
         return result
 
+    def follow(self, unit: str, make: Callable[[T | None], T]) -> T:
+        """A value that is made from what it was in the last cycle (None: not known), for units so many that even `get` for
+        each is too dear. `make` must come to the same value whatever it is given."""
+        key = ("follow", unit)
+        found = self._last.get(key)
+        made = make(None if found is None else found[1])
+        self._now[key] = ((), made)
+        return made
+
 
 def _same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:
     return len(before) == len(now) and all(

@@ -1,81 +1,73 @@
 """render: a Model becomes everything that one HAProxy needs. Pure: equal inputs, equal Artifacts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
 from haloy.model.model import Model
-from haloy.model.routing import HostKind
-from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Line, Section
-from haloy.proxies.haproxy.names import bundle_file, certificate_file, digest, listener_section
+from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Fragment, Line, Section
+from haloy.proxies.haproxy.names import bundle_file, certificate_file
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render import maps
-from haloy.proxies.haproxy.render.blocks import Block
+from haloy.proxies.haproxy.render.blocks import at, comment
 from haloy.proxies.haproxy.render.builtin import defaults_section, fixed_files, global_sections, own_sections
 from haloy.proxies.haproxy.render.certificate_list import certificate_lines, list_text
-from haloy.proxies.haproxy.render.clusters import RuleUse, cluster_section
-from haloy.proxies.haproxy.render.conditions import chain_block
-from haloy.proxies.haproxy.render.filters import answers
+from haloy.proxies.haproxy.render.clusters import all_needs
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
-from haloy.proxies.haproxy.render.frontends import CRT_LIST, TRUSTED, Routing, frontend_text
-from haloy.proxies.haproxy.render.maps import HostEntries
+from haloy.proxies.haproxy.render.frontends import CRT_LIST, TRUSTED
 from haloy.proxies.haproxy.render.memo import RenderMemo
-from haloy.proxies.haproxy.render.rules import Answer, answer, destinations, rule_uses, uses_by_cluster
+from haloy.proxies.haproxy.render.routing import RoutingData, default_certificate, frontend_sections, routing_data
+from haloy.proxies.haproxy.render.slot_sections import SlotSections, slot_sections
 from haloy.proxies.haproxy.render.source_map import source_map
-from haloy.proxies.haproxy.render.weights import Destination
+from haloy.proxies.haproxy.render.sums import EntriesDigest
+from haloy.proxies.haproxy.slots.lay_out import NOBODY_LEAVES, lay_out
+from haloy.proxies.haproxy.slots.layout import EMPTY, Demand, Layout, Leaving
 
-BUCKETS = 64
-"""Configuration files for clusters: a cluster stays in its file whatever else comes and goes."""
 
-
-def render(model: Model, options: HaproxyOptions, memo: RenderMemo | None = None) -> Artifacts:
+def render(
+    model: Model,
+    options: HaproxyOptions,
+    memo: RenderMemo | None = None,
+    before: Layout = EMPTY,
+    leaving: Leaving = NOBODY_LEAVES,
+    *,
+    fresh: bool = False,
+) -> Artifacts:
     """Everything for one HAProxy. `memo` saves the work for units that are the same objects as in its last cycle.
+
+    `before`: what is laid out now, with the slots that have not come to rest; `leaving`: servers that are still to go;
+    `fresh`: make the structure anew, which is a reload (`lay_out`).
 
     Raises:
         UnsafeValueError: a value that validation should have refused cannot be written safely.
     """
-    memo = memo or RenderMemo()
+    memo = RenderMemo() if memo is None else memo
     memo.cycle()
-    ports = PublicPorts.of(model.fleet)
-    hosts = [
-        memo.get("host", f"{vhost.kind.value} {vhost.host}", (vhost,), partial(maps.host_entries, vhost))
-        for vhost in model.virtual_hosts
-    ]
-    uses = rule_uses(hosts)
-    found = destinations(uses, {cluster.name: cluster for cluster in model.clusters})
-    answering = [_answer(use, variant, ports, memo) for use in uses if answers(use[0]) for variant in use[1]]
-    clusters = _clusters(model, uses, ports, options, memo)
-    routing = _routing(model, hosts, found, options)
-    frontends = [
-        Section(listener_section(listener.name), frontend_text(listener, model.fleet, routing, options), dynamic=False)
-        for listener in model.fleet.listeners
-    ]
-    largest = max((len(body) for item in answering for _, body in item.files), default=0)
-    all_maps = {
-        **maps.host_maps(model.virtual_hosts, ports),
-        maps.PATHS: maps.fixed_paths() | {key: value for entries in hosts for key, value in entries.paths},
-        maps.RULES: maps.fixed_rules() | {variant: item.value for variant, item in found.items()},
-        maps.NAMES: {section.name: cluster.name for section, cluster in zip(clusters, model.clusters, strict=True)},
-        maps.WEIGHTS: {key: value for item in found.values() for key, value in item.entries},
-    }
+    data = routing_data(model, PublicPorts.of(model.fleet), options, memo)
+    needs = all_needs(model, options, memo)
+    demand = Demand(needs.demand, data.expressions, data.headers, data.cookies)
+    layout = lay_out(before, demand, options.pools, leaving, fresh=fresh)
+    slots = slot_sections(layout, needs.clusters, data.compiled, memo)
     return with_revision(
         Artifacts(
             revision="",
             fragments=(
-                Fragment("00-global.cfg", global_sections(model.fleet, options, largest)),
+                Fragment("00-global.cfg", global_sections(model.fleet, options, data.largest_answer)),
                 Fragment("10-defaults.cfg", (defaults_section(model.fleet),)),
-                Fragment("20-frontends.cfg", tuple(frontends)),
-                Fragment("25-rules.cfg", (*own_sections(model.fleet, options), *(item.section for item in answering))),
-                *_buckets(clusters),
+                Fragment("20-frontends.cfg", frontend_sections(model, options, layout, data)),
+                Fragment("25-rules.cfg", (*own_sections(model.fleet, options), *data.sections)),
+                *slots.fragments,
             ),
-            maps={name: dict(all_maps[name]) for name in maps.MAP_ORDER if name in all_maps},
-            files=_files(model, answering),
+            maps=_maps(data, slots, memo),
+            files=_files(model, data.files),
             pem_files={
+                **default_certificate(model),
                 **{certificate_file(item.name): item.digest for item in model.certificates},
-                **{bundle_file(item.name): item.digest for item in model.bundles},
+                **{bundle_file(item.name, item.digest): item.digest for item in model.bundles},
             },
-            certificates=certificate_lines(model.virtual_hosts, model.certificates, options.fallback_certificate),
+            certificates=_certificates(model, options, memo),
+            layout=layout,
         ),
         memo,
     )
@@ -96,91 +88,77 @@ def trace(artifacts: Artifacts) -> tuple[Line, ...]:
 
 
 def fragment_text(fragment: Fragment) -> str:
-    """One configuration file: sections with their servers in place, a blank line between two sections."""
-    return "\n".join(
-        section.text + "".join(f"    {server.line}\n" for server in section.servers) for section in fragment.sections
-    )
+    """One configuration file: sections with their servers in place, a blank line between two sections.
+
+    A slot is headed by the object whose Cluster it holds: that is not part of its text, which never changes.
+    """
+    return "\n".join(_section_text(section) for section in fragment.sections)
 
 
-def _answer(use: RuleUse, variant: str, ports: PublicPorts, memo: RenderMemo) -> Answer:
-    inputs = (use[0], ports.http, ports.https)
-    return memo.get("answer", variant, inputs, partial(answer, use[0], variant, ports))
+def _section_text(section: Section) -> str:
+    servers = "".join(f"    {server.line}\n" for server in section.servers)
+    if section.cluster is None or section.source is None:
+        return section.text + servers
+    endpoints = comment(at(section.source, "spec.endpoints"))
+    return f"{comment(section.source)}\n{section.text}    {endpoints}\n{servers}"
 
 
-def _clusters(
-    model: Model, uses: list[RuleUse], ports: PublicPorts, options: HaproxyOptions, memo: RenderMemo
-) -> list[Section]:
-    traces = uses_by_cluster(uses)
-    sections = []
-    for cluster in model.clusters:
-        used = traces.get(cluster.name, ())
-        parts = [part for rule, variants in used for part in (rule, *variants)]
-        inputs = (cluster, options, ports.http, ports.https, *parts)
-        make = partial(cluster_section, cluster, used, ports, options)
-        sections.append(memo.get("cluster", cluster.name, inputs, make))
-    return sections
+def _maps(data: RoutingData, slots: SlotSections, memo: RenderMemo) -> dict[str, Mapping[str, str]]:
+    def clusters() -> dict[str, str]:
+        answering = {section.name: section.name for section in data.sections}
+        return {**maps.fixed_clusters(), **answering, **slots.clusters}
+
+    found = {
+        **data.maps,
+        maps.CHECK_PATHS: slots.paths,
+        maps.CHECK_HOSTS: slots.hosts,
+        maps.CLUSTERS: memo.get("map", maps.CLUSTERS, (slots.clusters, *data.sections), clusters),
+    }
+    return {name: found[name] for name in maps.MAP_ORDER if name in found}
 
 
-def _routing(
-    model: Model, hosts: Iterable[HostEntries], found: Mapping[str, Destination], options: HaproxyOptions
-) -> Routing:
-    many = HostKind.MANY_LABELS
-    anywhere = next((vhost for vhost in model.virtual_hosts if vhost.kind is HostKind.ANY), None)
-    certificate = anywhere.tls.certificate if anywhere is not None and anywhere.tls is not None else None
-    held = {item.name for item in model.certificates}
-    return Routing(
-        conditions=tuple(_conditions(hosts)),
-        cookies=tuple(sorted({cookie for item in found.values() for cookie in item.cookies})),
-        suffixes=tuple(
-            sorted({vhost.host.count(".") for vhost in model.virtual_hosts if vhost.kind is many}, reverse=True)
-        ),
-        hsts=any(vhost.tls is not None and vhost.tls.hsts is not None for vhost in model.virtual_hosts),
-        certificate=certificate_file(certificate)
-        if certificate in held and certificate
-        else options.fallback_certificate,
-        anywhere=anywhere,
-    )
+def _certificates(model: Model, options: HaproxyOptions, memo: RenderMemo) -> tuple[CertificateLine, ...]:
+    """The very same lines as in the last cycle if they are equal."""
+    lines = certificate_lines(model.virtual_hosts, model.certificates, options.fallback_certificate)
+
+    def make(last: tuple[CertificateLine, ...] | None) -> tuple[CertificateLine, ...]:
+        return last if last is not None and last == lines else lines
+
+    return memo.follow("certificates", make)
 
 
-def _conditions(hosts: Iterable[HostEntries]) -> Iterable[Block]:
-    """Every chain once, each ACL where it is first needed."""
-    chains = {chain.id: chain for entries in hosts for chain in entries.chains}
-    known: set[str] = set()
-    for name in sorted(chains):
-        for step in chains[name].steps:
-            yield chain_block(chains[name], step, known)
-
-
-def _buckets(sections: Iterable[Section]) -> tuple[Fragment, ...]:
-    """Clusters by hash of the name, so that one change touches one small file."""
-    buckets: dict[int, list[Section]] = {}
-    for section in sections:
-        buckets.setdefault(int(digest("bucket", section.name), 16) % BUCKETS, []).append(section)
-    return tuple(Fragment(f"30-clusters-{number:02x}.cfg", tuple(buckets[number])) for number in sorted(buckets))
-
-
-def _files(model: Model, answering: Iterable[Answer]) -> dict[str, bytes]:
-    files = fixed_files() | {name: body for item in answering for name, body in item.files}
+def _files(model: Model, given: Mapping[str, bytes]) -> dict[str, bytes]:
+    files = {**fixed_files(), **given}
     if model.fleet.trusted_proxies:
         files[TRUSTED] = "".join(f"{network}\n" for network in model.fleet.trusted_proxies).encode()
     return dict(sorted(files.items()))
 
 
 def with_revision(artifacts: Artifacts, memo: RenderMemo) -> Artifacts:
-    """`artifacts` with the digest of all the rest as its revision."""
+    """`artifacts` with the digest of all the rest as its revision. Slots that rest are no part of it: what is wanted is the
+    same when they have come to rest."""
     state = sha256()
     for fragment in artifacts.fragments:
-        state.update(f"{fragment.filename}\0".encode())
-        for section in fragment.sections:
-            state.update(memo.get("digest", section.name, (section,), partial(_section_digest, section)))
+        state.update(memo.get("fragment", fragment.filename, (fragment,), partial(_fragment_digest, fragment)))
     for name, entries in artifacts.maps.items():
-        state.update(f"{name}\0".encode())
-        state.update("".join(f"{key} {value}\n" for key, value in entries.items()).encode())
+        found = memo.follow(f"digest of {name}", partial(EntriesDigest.of, entries))
+        state.update(f"{name}\0".encode() + found.bytes)
     for name, content in artifacts.files.items():
         state.update(f"{name}\0{len(content)}\0".encode() + content)
-    state.update(repr((sorted(artifacts.pem_files.items()), artifacts.certificates)).encode())
+    state.update(repr(sorted(artifacts.pem_files.items())).encode())
+    lines = artifacts.certificates
+    state.update(memo.get("certificates digest", "", (lines,), lambda: sha256(repr(lines).encode()).digest()))
+    layout = artifacts.layout
+    state.update(repr((layout.expressions, layout.headers, layout.cookies)).encode())
     return replace(artifacts, revision=state.hexdigest()[:16])
 
 
-def _section_digest(section: Section) -> bytes:
-    return sha256(f"{section.name}\0{section.text}\0{section.servers!r}".encode()).digest()
+def _fragment_digest(fragment: Fragment) -> bytes:
+    state = sha256(f"{fragment.filename}\0".encode())
+    for section in fragment.sections:
+        told = [
+            f"{server.line} {server.endpoint} {server.state} {server.checked} {server.start_down} {server.agent}\n"
+            for server in section.servers
+        ]
+        state.update(f"{section.name}\0{section.text}\0{section.cluster}\0{section.source}\0{''.join(told)}".encode())
+    return state.digest()

@@ -1,65 +1,125 @@
-"""All rules of a Model: where each leads, and which lines it needs where."""
+"""Rules as entries of maps/rules.map: key -> record, read once per request.
+
+A key is the rule's variant with a digest of its record (`record_key`), so a record never changes: a request that has read
+its path's entry is answered wholly by the old or wholly by the new state of its Route. Without Lua, the compiled chains
+lead to the variant as it is, since their text must not change with every weight.
+
+A record is `<destination>` (a Cluster, haloy's own section, or `%<weight set>`), or `!<flags><digest>:<destination>` where
+the rule has more to say. Flags: `p` the filters are the program `!<flags><digest>`; `t` time-outs and retries stand under it
+in maps/timeouts.map: `ID.server`, `ID.tunnel` (milliseconds), `ID.once` (there: the request must not be repeated).
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from haloy.model.cluster import Cluster
 from haloy.model.routing import Rule
 from haloy.proxies.haproxy.artifacts import Section
-from haloy.proxies.haproxy.names import rule_section
+from haloy.proxies.haproxy.names import MISSING, digest, rule_section
 from haloy.proxies.haproxy.render import tokens
 from haloy.proxies.haproxy.render.blocks import Block, comment
-from haloy.proxies.haproxy.render.clusters import RuleUse, leaves_traces
-from haloy.proxies.haproxy.render.filters import answering_blocks, answers
+from haloy.proxies.haproxy.render.filters import answering_blocks, answers, forwarding_blocks
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
-from haloy.proxies.haproxy.render.maps import HostEntries
+from haloy.proxies.haproxy.render.programs.filters import filter_program
+from haloy.proxies.haproxy.render.programs.words import entries
 from haloy.proxies.haproxy.render.templates import print_template
 from haloy.proxies.haproxy.render.weights import Destination, destination
+
+RuleUse = tuple[Rule, tuple[str, ...]]
+"""A rule and the variants under which requests reach it."""
+
+MORE = "!"
+"""What the record of a rule begins with that has more to say than where it leads."""
+PROGRAM, TIMES = "p", "t"
+"""Flags behind `MORE`, in this order."""
+RECORD_DIGITS = 16
+"""Hex digits behind the flags."""
+TIME_ENDINGS = (".server", ".tunnel", ".once")
+"""What the keys in maps/timeouts.map end in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`value` stands in maps/rules.map, `programs` and `timeouts` are what it refers to, besides the `destination`."""
+
+    value: str
+    destination: Destination
+    programs: Mapping[str, str] = field(default_factory=dict)
+    timeouts: Mapping[str, str] = field(default_factory=dict)
+
+
+def record(rule: Rule, variant: str, cookies: Mapping[str, str | None], ports: PublicPorts, *, lua: bool) -> Record:
+    """The record of one variant. `cookies`: every Cluster there is, with the name of its affinity cookie.
+
+    A rule that answers by itself leads, with Lua, to a program that does; without, to a section of its own.
+    """
+    own = answers(rule)
+    leads = Destination(MISSING if lua else rule_section(variant)) if own else destination(rule, cookies)
+    program = filter_program(rule, variant, ports) if lua else ""
+    times = {} if own else _times(rule)
+    flags = (PROGRAM if program else "") + (TIMES if times else "")
+    if not flags:
+        return Record(leads.value, leads)
+    name = MORE + flags + digest("record", program, *times, *times.values(), size=RECORD_DIGITS // 2)
+    return Record(
+        f"{name}:{leads.value}",
+        leads,
+        entries(name, program) if program else {},
+        {f"{name}{ending}": value for ending, value in times.items()},
+    )
+
+
+def record_key(variant: str, one: Record) -> str:
+    """`namespace/name:rule~N:3f9a01bc`: the key of a record in maps/rules.map."""
+    return f"{variant}:{digest('rule', one.value, size=4)}"
+
+
+def rule_id(key: str) -> str:
+    """The rule's id of a key in maps/rules.map, with or without a digest."""
+    return ":".join(key.split(":", 2)[:2]).partition("~")[0]
+
+
+def _times(rule: Rule) -> dict[str, str]:
+    found = {} if rule.request_timeout is None else {".server": str(rule.request_timeout)}
+    if rule.tunnel_timeout is not None:
+        found[".tunnel"] = str(rule.tunnel_timeout)
+    if not rule.retryable:
+        found[".once"] = "1"
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The section of a rule that answers by itself, and the bodies it needs."""
+    """Without Lua: the section of a rule that answers by itself, and the bodies it needs."""
 
     section: Section
     files: tuple[tuple[str, bytes], ...]
 
 
-def rule_uses(hosts: Iterable[HostEntries]) -> list[RuleUse]:
+def rule_uses(variants: Iterable[Mapping[str, Rule]]) -> list[RuleUse]:
     """Every rule that a path key can lead to with all its variants, sorted by id. A rule of several hosts counts once."""
     rules: dict[str, Rule] = {}
-    variants: dict[str, set[str]] = {}
-    for entries in hosts:
-        for variant, rule in entries.variants:
+    found: dict[str, set[str]] = {}
+    for listed in variants:
+        for variant, rule in listed.items():
             rules.setdefault(rule.id, rule)
-            variants.setdefault(rule.id, set()).add(variant)
-    return [(rules[name], tuple(sorted(variants[name]))) for name in sorted(rules)]
+            found.setdefault(rule.id, set()).add(variant)
+    return [(rules[name], tuple(sorted(found[name]))) for name in sorted(rules)]
 
 
-def destinations(uses: Iterable[RuleUse], clusters: Mapping[str, Cluster]) -> dict[str, Destination]:
-    """By variant. Rules that answer by themselves have a section of their own."""
-    found = {}
+def compiled_filters(uses: Iterable[RuleUse], ports: PublicPorts) -> dict[str, tuple[Block, ...]]:
+    """Without Lua: by Cluster the filters of the rules that lead to it, for its slot's section."""
+    found: dict[str, list[Block]] = {}
     for rule, variants in uses:
-        shared = None if answers(rule) else destination(rule, clusters)
-        for variant in variants:
-            found[variant] = shared or Destination(rule_section(variant))
-    return found
-
-
-def uses_by_cluster(uses: Iterable[RuleUse]) -> dict[str, tuple[RuleUse, ...]]:
-    """For each cluster the forwarding rules that need lines in its section, sorted by id."""
-    found: dict[str, list[RuleUse]] = {}
-    for use in uses:
-        rule = use[0]
-        if answers(rule) or not leaves_traces(use):
+        if answers(rule) or not rule.filters:
             continue
+        blocks = forwarding_blocks(rule, variants, ports)
         for cluster in dict.fromkeys(target.cluster for target in rule.targets if target.cluster is not None):
-            found.setdefault(cluster, []).append(use)
-    return {cluster: tuple(listed) for cluster, listed in found.items()}
+            found.setdefault(cluster, []).extend(blocks)
+    return {cluster: tuple(blocks) for cluster, blocks in found.items()}
 
 
 def answer(rule: Rule, variant: str, ports: PublicPorts) -> Answer:
-    """The section for one variant of a rule that answers by itself."""
+    """Without Lua: the section for one variant of a rule that answers by itself."""
     blocks: list[Block] = answering_blocks(rule, variant, ports)
     name = rule_section(variant)
     text = print_template(

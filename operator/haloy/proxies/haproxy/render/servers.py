@@ -24,8 +24,8 @@ AGENT_INTERVAL = 2_000
 """Milliseconds: haloy's own checker keeps the policy's interval, HAProxy asks it for the level at least this often."""
 
 
-def cluster_servers(cluster: Cluster, options: HaproxyOptions) -> tuple[Server, ...]:
-    """One server per endpoint, in the order of the endpoints.
+def cluster_servers(cluster: Cluster, options: HaproxyOptions, ca_digest: str = "") -> tuple[Server, ...]:
+    """One server per endpoint, in the order of the endpoints. `ca_digest`: of the content of the Cluster's own CA bundle.
 
     An endpoint that drains has weight 0: no new sessions except by affinity, in the file and at run time alike.
     """
@@ -41,7 +41,7 @@ def cluster_servers(cluster: Cluster, options: HaproxyOptions) -> tuple[Server, 
                 id=number,
                 weight=0 if endpoint.state is EndpointState.DRAINING else endpoint.weight,
                 endpoint=endpoint.key,
-                options=tuple(token.text for token in _options(cluster, endpoint, options)),
+                options=tuple(token.text for token in _options(cluster, endpoint, options, ca_digest)),
                 state=endpoint.state,
                 checked=check is not None and not grpc,
                 start_down=check is not None and check.start_unhealthy,
@@ -66,14 +66,14 @@ def _ids(cluster: Cluster) -> list[int]:
     return ids
 
 
-def _options(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) -> list[Token]:
+def _options(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions, ca_digest: str) -> list[Token]:
     found = [tokens.keyword("backup")] if endpoint.backup else []
     if cluster.affinity is not None:
         value = cookie_value(cluster.name, server_name(endpoint))
         found += [tokens.keyword("cookie"), tokens.name(value)]
     limit = cluster.connections.max_per_endpoint
     found += [] if limit is None else [tokens.keyword("maxconn"), tokens.number(limit)]
-    found += _transport(cluster, endpoint, options)
+    found += _transport(cluster, endpoint, options, ca_digest)
     if cluster.health_check is not None:
         found += _check(cluster.health_check, cluster, endpoint, options)
     return [
@@ -81,16 +81,16 @@ def _options(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) -> l
     ]
 
 
-def _transport(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) -> list[Token]:
+def _transport(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions, ca_digest: str) -> list[Token]:
     match cluster.protocol:
         case Protocol.HTTP1:
             found = []
         case Protocol.H2C:
             found = [tokens.keyword("proto h2")]
         case Protocol.H2:
-            found = [*_tls(cluster.tls or UpstreamTls(), endpoint, options), tokens.keyword("alpn h2")]
+            found = [*_tls(cluster.tls or UpstreamTls(), endpoint, options, ca_digest), tokens.keyword("alpn h2")]
         case Protocol.HTTPS:
-            found = [*_tls(cluster.tls or UpstreamTls(), endpoint, options), tokens.keyword("alpn http/1.1")]
+            found = [*_tls(cluster.tls or UpstreamTls(), endpoint, options, ca_digest), tokens.keyword("alpn http/1.1")]
         case _:
             assert_never(cluster.protocol)
     match cluster.connections.proxy_protocol:
@@ -105,10 +105,10 @@ def _transport(cluster: Cluster, endpoint: Endpoint, options: HaproxyOptions) ->
     return found
 
 
-def _tls(tls: UpstreamTls, endpoint: Endpoint, options: HaproxyOptions) -> list[Token]:
+def _tls(tls: UpstreamTls, endpoint: Endpoint, options: HaproxyOptions, ca_digest: str) -> list[Token]:
     """The certificate is always verified, by name too. Without any name the address stands for it, which no certificate's
     DNS name equals: refused rather than half verified."""
-    ca = options.system_ca if tls.ca is None else bundle_file(tls.ca)
+    ca = options.system_ca if tls.ca is None else bundle_file(tls.ca, ca_digest)
     found = [tokens.keyword("ssl verify required ca-file"), tokens.word(ca)]
     verified = endpoint.hostname if tls.server_name is None else tls.server_name
     host = tokens.name(endpoint.address if verified is None else verified)
@@ -130,7 +130,7 @@ def _check(check: HealthCheck, cluster: Cluster, endpoint: Endpoint, options: Ha
         found += [tokens.keyword("agent-port"), tokens.number(port), tokens.keyword("agent-inter"), asked]
         found += [tokens.keyword("agent-send"), tokens.name(agent_token(cluster.name, endpoint.key))]
     else:
-        found += [tokens.keyword("check inter"), interval]
+        found += [tokens.keyword("check"), *_check_transport(cluster), tokens.keyword("inter"), interval]
         found += [tokens.keyword("fall"), tokens.number(check.fall), tokens.keyword("rise"), tokens.number(check.rise)]
         if check.passive is not None:
             action = "mark-down" if check.passive.on_error is OnError.MARK_DOWN else "fastinter"
@@ -138,4 +138,15 @@ def _check(check: HealthCheck, cluster: Cluster, endpoint: Endpoint, options: Ha
             found += [tokens.keyword("on-error"), tokens.name(action)]
     if check.slow_start is not None:
         found += [tokens.keyword("slowstart"), tokens.milliseconds(check.slow_start)]
+    return found
+
+
+def _check_transport(cluster: Cluster) -> list[Token]:
+    """Checks speak as requests do. A server in a file does so by itself, one that `add server` makes only if it is told: its checks
+    would pass whatever its certificate is."""
+    found = []
+    if cluster.protocol in (Protocol.H2, Protocol.HTTPS):
+        found.append(tokens.keyword("check-ssl"))
+    if cluster.connections.proxy_protocol is not None:
+        found.append(tokens.keyword("check-send-proxy"))
     return found

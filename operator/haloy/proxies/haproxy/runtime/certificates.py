@@ -22,6 +22,7 @@ from haloy.proxies.haproxy.runtime.runtime_api import CommandFailed, RuntimeApi
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
+_SERIAL = re.compile(r"^Serial: ([0-9A-F]+)$", re.MULTILINE)
 _CHAIN = re.compile(r"^Chain (?:Subject|Issuer): (.*)$")
 _ATTRIBUTE = re.compile(r"/[A-Za-z0-9.-]+=")
 _LONGEST = 7000
@@ -35,14 +36,20 @@ class Held:
 
     `fingerprints`: SHA-1, upper-case hex: of the leaf for a certificate, of every member (sorted) for a CA bundle.
     `chain`: subject and issuer of each certificate after the leaf (2.8 shows no fingerprint of them); None: they
-    cannot be compared.
+    cannot be compared. `serial`: of the leaf, which is shown before all that may be too long.
     """
 
     fingerprints: tuple[str, ...]
     chain: tuple[str, ...] | None = ()
+    serial: int | None = None
 
     def agrees(self, other: "Held") -> bool:
-        """Whether both say the same, as far as it can be compared; one without a certificate agrees with none."""
+        """Whether both say the same, as far as it can be compared; one without a certificate agrees with none.
+
+        With some hundred names in the certificate HAProxy's answer ends before the fingerprint: the serial number decides then.
+        """
+        if not (self.fingerprints and other.fingerprints) and self.serial is not None:
+            return self.serial == other.serial
         if not self.fingerprints or self.fingerprints != other.fingerprints:
             return False
         return self.chain is None or other.chain is None or self.chain == other.chain
@@ -57,7 +64,7 @@ def expected(path: str, pem: bytes) -> Held:
     found = [hashlib.sha1(der, usedforsecurity=False).hexdigest().upper() for der in ders]
     if path.startswith(CA_FOLDER):
         return Held(tuple(sorted(set(found))))
-    return Held(tuple(found[:1]), _chain_of(ders))
+    return Held(tuple(found[:1]), _chain_of(ders), _serial_of(ders))
 
 
 def held(path: str, answer: str) -> Held:
@@ -65,10 +72,12 @@ def held(path: str, answer: str) -> Held:
     found = _FINGERPRINT.findall(answer)
     if path.startswith(CA_FOLDER):
         return Held(tuple(sorted(set(found))))
-    if len(answer.encode()) > _LONGEST:
-        return Held(tuple(found[:1]), None)
+    shown = _SERIAL.search(answer)
+    serial = None if shown is None else int(shown[1], 16)
+    if not found or len(answer.encode()) > _LONGEST:
+        return Held(tuple(found[:1]), None, serial)
     names = (match[1] for line in answer.split("\n") if (match := _CHAIN.match(line)) is not None)
-    return Held(tuple(found[:1]), tuple(map(_values, names)))
+    return Held(tuple(found[:1]), tuple(map(_values, names)), serial)
 
 
 async def load(api: RuntimeApi, path: str, pem: bytes, *, new: bool) -> None:
@@ -178,6 +187,13 @@ def _chain_of(ders: list[bytes]) -> tuple[str, ...] | None:
     if sum(len(text.encode()) for text in texts) > _LONGEST:
         return None
     return tuple(map(_values, texts[2:]))
+
+
+def _serial_of(ders: list[bytes]) -> int | None:
+    try:
+        return x509.load_der_x509_certificate(ders[0]).serial_number if ders else None
+    except ValueError:
+        return None
 
 
 def _legible(name: x509.Name) -> bool:

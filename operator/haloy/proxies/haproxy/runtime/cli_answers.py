@@ -56,9 +56,11 @@ _SILENT = (
     "shutdown sessions server",
     "experimental-mode",
 )
-# `set server B/S addr A port P` reports each change, or that there is none to make; both are what was asked for.
+# `set server B/S addr A port P` reports each change, or that there is none to make (the last form: HAProxy 3.x); all are
+# what was asked for.
 _ADDRESS_REPORT = re.compile(
-    r"^(IP changed from|no need to change|port changed from)[^\n]* by 'stats socket command'$", re.ASCII
+    r"^((IP changed from|no need to change|port changed from)[^\n]* by 'stats socket command'|nothing changed)$",
+    re.ASCII,
 )
 _REFUSED = re.compile(
     r"^(Unknown command|Unknown map identifier|Unknown ACL identifier|Permission denied|This command is restricted"

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable
 
-from haloy.proxies.haproxy.plan.steps import DeleteMapEntries, SetMapEntries, SwapMap
+from haloy.proxies.haproxy.plan.steps import SetMapEntries, SwapMap
+from haloy.proxies.haproxy.render.maps import CHECK_HOSTS, CHECK_PATHS, MAP_ORDER
+from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
 from haloy.proxies.haproxy.runtime.cli_commands import Command, command, map_commands
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 
 _MAP = re.compile(r"^-?\d+ \((?P<name>[^)]+)\) .* curr_ver=(?P<current>\d+) next_ver=(?P<next>\d+) entry_cnt=\d+$")
+_ENTRY = re.compile(r', found=yes, idx=\w+, key="(?P<key>[^ ]*)", value="(?P<value>.*)", type="\w+"$', re.DOTALL)
 _FOLDER = "maps/"
 
 
@@ -19,8 +22,25 @@ def set_commands(step: SetMapEntries, limit: int | None) -> list[Command]:
     ]
 
 
-def delete_commands(step: DeleteMapEntries) -> list[Command]:
-    return [command("del", "map", step.map, key) for key in step.keys]
+def delete_commands(name: str, keys: Iterable[str]) -> list[Command]:
+    return [command("del", "map", name, key) for key in keys]
+
+
+def get_command(name: str, key: str) -> Command:
+    return command("get", "map", name, key)
+
+
+def found(answer: str, key: str) -> str | None:
+    """What `get map` says of exactly this key, None: it is not there. Of a map of prefixes it may say what a shorter key has.
+
+    Raises ValueError for an answer of another shape.
+    """
+    match = _ENTRY.search(answer)
+    if match is not None:
+        return match["value"] if match["key"] == key else None
+    if "found=no" in answer:
+        return None
+    raise ValueError(f"not a `get map`: {answer[:100]!r}")
 
 
 async def swap(api: RuntimeApi, step: SwapMap) -> None:
@@ -52,13 +72,24 @@ async def clear_unfinished(api: RuntimeApi) -> int:
 
 
 async def read(api: RuntimeApi, names: Iterable[str] | None) -> dict[str, dict[str, str]]:
-    """The content of the maps `names`, None: of all that are loaded. A name that is not loaded is left out."""
+    """The content of the maps `names`, None: of all that are loaded. A name that is not loaded is left out.
+
+    The listing of HAProxy says where each map is used, and leaves those out that are used so often that this does not fit into
+    one buffer: what every slot looks up. So those of haloy's own names that it lacks are asked for one by one.
+    """
     listing = (await api.run(["show map"]))[0]
     found = (match["name"] for match in map(_MAP.match, listing.splitlines()) if match)
-    loaded = [name for name in found if name.startswith(_FOLDER)]
-    chosen = loaded if names is None else sorted(set(names) & set(loaded))
-    answers = await api.run([command("show", "map", name) for name in chosen])
-    return {name: parse(answer) for name, answer in zip(chosen, answers, strict=True)}
+    listed = [name for name in found if name.startswith(_FOLDER)]
+    possible = [*listed, *(name for name in (CHECK_PATHS, CHECK_HOSTS, *MAP_ORDER) if name not in listed)]
+    chosen = possible if names is None else sorted(set(names) & set(possible))
+    answers = await api.attempt([command("show", "map", name) for name in chosen])
+    loaded = {}
+    for name, answer in zip(chosen, answers, strict=True):
+        if not answer.failed:
+            loaded[name] = parse(answer.text)
+        elif name in listed:
+            raise CommandFailed(str(answer.command), answer.text)
+    return loaded
 
 
 def parse(text: str) -> dict[str, str]:

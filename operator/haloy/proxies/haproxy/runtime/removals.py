@@ -43,10 +43,12 @@ class Removals:
         self._gave_up = gave_up
         self._tasks: dict[ServerKey, asyncio.Task[None]] = {}
 
-    def begin(self, key: ServerKey) -> None:
-        """Delete this server as soon as it is idle; nothing new if that is under way."""
+    def begin(self, key: ServerKey, drain: float | None = None) -> None:
+        """Delete this server as soon as it is idle; nothing new if that is under way. `drain`: seconds that are left for
+        that, None: the whole drain time."""
         if key not in self._tasks:
-            task = asyncio.create_task(self._remove(key), name=f"remove {key[0]}/{key[1]}")
+            removal = self._remove(key, self._drain if drain is None else drain)
+            task = asyncio.create_task(removal, name=f"remove {key[0]}/{key[1]}")
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._finished(key, done))
 
@@ -66,8 +68,8 @@ class Removals:
         self.forget()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _remove(self, key: ServerKey) -> None:
-        deadline = self._clock.monotonic() + self._drain
+    async def _remove(self, key: ServerKey, drain: float) -> None:
+        deadline = self._clock.monotonic() + drain
         ended = False
         pause = _FIRST_RETRY
         for turn in itertools.count():

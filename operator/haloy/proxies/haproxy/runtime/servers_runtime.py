@@ -2,10 +2,11 @@
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
 from haloy.model.cluster import EndpointState
 from haloy.proxies.haproxy.artifacts import Server
-from haloy.proxies.haproxy.process.server_state import ServerState, parse
+from haloy.proxies.haproxy.process.server_state import OperationalState, ServerState, parse
 from haloy.proxies.haproxy.runtime.cli_commands import Command, command
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 
@@ -43,6 +44,15 @@ def weight_command(section: str, server: str, weight: int) -> Command:
 def state_command(section: str, server: str, state: EndpointState) -> Command:
     word = "ready" if state is EndpointState.READY else "drain"
     return command("set", "server", _name(section, server), "state", word)
+
+
+def inherited(server: Server, past: ServerState | None) -> Server:
+    """`server` as it has to start where its endpoint was known as `past` (None: it was not): down where that is down, up
+    where that is up, even if new endpoints have to prove themselves. Pure."""
+    if past is None or past.port != server.port or not past.checks:
+        return server
+    down = past.operational is OperationalState.STOPPED
+    return server if down == server.start_down else replace(server, start_down=down)
 
 
 def maintenance_command(section: str, server: str) -> Command:
