@@ -36,7 +36,7 @@ test: $(INSTALLED) ## run every test that needs no cluster (ARGS="-k tls", WORKE
 	$(if $(HAPROXY),HALOY_TEST_HAPROXY=$(HAPROXY) )$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not proof" $(ARGS)
 
 proof: $(INSTALLED) ## keep the promises about changes under load at full length, one after the other (a few minutes)
-	$(BIN)/python -m pytest -m proof -v tests/proof tests/haproxy/driver $(ARGS)
+	$(BIN)/python -m pytest -m proof -v $(ARGS)
 
 haproxy3: ## get a newer Debian suite's HAProxy, not installed, and print its path (SUITE=trixie, ...)
 	@$(PYTHON) tests/haproxy3/get.py $(SUITE)

@@ -178,6 +178,7 @@ def test_a_new_host_writes_the_journal_only(served: Product) -> None:
     costs(served, path, route(SIZE, 9), lambda: served.get(host(SIZE)).status == 200, JOURNAL)
 
 
+@pytest.mark.proof
 def test_ten_thousand_backends_start_and_reload_at_twenty_thousand_descriptors(upstream: int, tmp_path: Path) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if most != resource.RLIM_INFINITY and most < DESCRIPTORS:
