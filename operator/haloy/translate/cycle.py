@@ -274,10 +274,10 @@ class _Cycle:
     def _report(self) -> Revised[ObjectRef, Report]:
         """A Report for every object of the fleet, sorted by ref."""
         refused = {key for fact, key in self._changed if fact is Fact.REFUSED and isinstance(key, ObjectRef)}
-        todo = {*self._touched, *self._to_report, *self._parts.others_in_use, *refused}
+        pending = {*self._touched, *self._to_report, *self._parts.others_in_use, *refused}
         found: dict[ObjectRef, Report] = {}
         gone: list[ObjectRef] = []
-        for ref in sorted(todo):
+        for ref in sorted(pending):
             report = self._report_of(ref)
             if report is None:
                 gone.append(ref)

@@ -88,12 +88,12 @@ class SecretStage:
 
     def _choose_certificates(self, retained: set[ObjectRef]) -> tuple[set[ObjectRef], datetime | None]:
         memo, table, now = self._memo, self._memo.choices, self._context.now
-        todo = {*self._secrets, *self._wishes, *retained, *table.stale(self._changed)}
+        pending = {*self._secrets, *self._wishes, *retained, *table.stale(self._changed)}
         due, last = memo.derived.due, self._last.context.now if self._last is not None else now
         if now < last or (due is not None and now >= due):
-            todo, due = {ref for ref, _ in table.items()} | todo, None
+            pending, due = {ref for ref, _ in table.items()} | pending, None
         found: set[ObjectRef] = set()
-        for ref in sorted(todo):
+        for ref in sorted(pending):
             before, after = table.last(ref), self._choice(ref)
             if after is not None and (until := next_phase(memo.secrets.get(ref), now)) is not None:
                 due = until if due is None else min(due, until)

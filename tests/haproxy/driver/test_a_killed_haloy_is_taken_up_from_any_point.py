@@ -75,7 +75,7 @@ async def check(binary: Path, directory: Path, structural: bool, point: int) -> 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("structural", [False, True], ids=["at run time", "by a reload"])
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.proof)], ids=["some", "each"])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.proof)], ids=["some", "each"])
 async def test_from_any_point(haproxy_binary: Path, tmp_path: Path, structural: bool, every: int) -> None:
     """`every`: so many points are one step; the proof takes each."""
     points = await check(haproxy_binary, tmp_path / "0", structural, 0)
