@@ -1,6 +1,7 @@
 """One run: starts every proxy, sends the same load to each in turn, and says what a request cost."""
 
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -155,10 +156,19 @@ def _rounds(running: Mapping[str, _Running], plan: Plan) -> dict[str, Measured]:
     }
 
 
+FIRST_PORT, LAST_PORT = 61_000, 65_000
+"""Above those that Linux gives to clients, so that none takes a port between its choice and its use."""
+
+
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of the loopback address that nobody listens on now. Raises BenchError if all are taken."""
+    for port in random.sample(range(FIRST_PORT, LAST_PORT), k=LAST_PORT - FIRST_PORT):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise BenchError(f"no port from {FIRST_PORT} to {LAST_PORT} is free")
 
 
 def _certificate(directory: Path) -> tuple[Path, Path]:

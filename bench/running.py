@@ -11,13 +11,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import cpu
 from bench.fleet import NAMED, Fleet
-from bench.run import BenchError
+from bench.run import BenchError, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 IDLE = 10.0
@@ -172,6 +172,7 @@ def _resident(pid: int) -> float:
 
 def free_ports(count: int) -> list[int]:
     """Different ports of the loopback address that nobody listens on now."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in listeners]
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return sorted(found)
