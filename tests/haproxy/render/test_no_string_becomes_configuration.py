@@ -40,7 +40,7 @@ def forms(value: str) -> set[str]:
     return plain | quoted | {form.replace("%", "%%") for form in plain}
 
 
-@settings(max_examples=50, suppress_health_check=_IN_ONE_DIRECTORY)
+@settings(max_examples=80, suppress_health_check=_IN_ONE_DIRECTORY)
 @given(value=hostile())
 @example(value="}")
 @example(value="")

@@ -90,7 +90,7 @@ def test_parameters_are_read_alike(
         candidate(rule(str(number), filters=(DirectResponse(200, str(number)),)), query=(condition,))
         for number, condition in enumerate(conditions)
     ]
-    asked = ["/?" + "".join(random.choice(PIECES[:-1]) for _ in range(random.randint(1, 12))) for _ in range(80)]
+    asked = ["/?" + "".join(random.choice(PIECES[:-1]) for _ in range(random.randint(1, 12))) for _ in range(150)]
     programs, compiled = both(
         haproxy_binary, tmp_path, model(fleet(port), [host("a.example.com", *listed)], []), port, asked
     )

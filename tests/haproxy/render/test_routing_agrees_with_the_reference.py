@@ -118,7 +118,7 @@ def expected(hosts: list[VirtualHost], request: Request) -> tuple[int, str]:
     return (404, "") if winner is None else (200, winner.rule.id.removeprefix("web/"))
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hosts=models(), random=st.randoms(use_true_random=False))
 def test_every_request_goes_where_the_reference_says(
     hosts: list[VirtualHost], random: Random, haproxy_binary: Path, tmp_path: Path
