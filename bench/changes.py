@@ -93,6 +93,26 @@ def _kinds(haloy: Haloy) -> dict[str, Callable[[int], Cost]]:
         text = f"{fleet.backend(added)}---\n{fleet.route(added)}"
         return haloy.saved(backend_file(directory, added), text, lambda: haloy.get(*fleet.place(added)).status == 200)
 
+    def gone_route(number: int) -> Cost:
+        return haloy.removed(route_file(directory, number), lambda: haloy.get(*fleet.place(number)).status == 404)
+
+    def gone_backend(number: int) -> Cost:
+        return haloy.removed(backend_file(directory, number), lambda: haloy.get(*fleet.place(number)).status == 500)
+
+    def check_path(number: int) -> Cost:
+        """Live as haloy's log says: what checks ask for is seen with the next check only."""
+        path = directory / f"p-{number}.yaml"
+
+        def saved(asked: str, backend: str) -> Cost:
+            before = haloy.applied()
+            return haloy.saved(path, fleet.own_policy(number, asked) + backend, lambda: haloy.applied() > before)
+
+        backend_file(directory, number).unlink()
+        own = f"---\n{fleet.backend(number, policy=f'checks-{number}')}"
+        saved("/ready", own)
+        time.sleep(PAUSE)
+        return saved("/alive", own)
+
     def certificate(number: int) -> Cost:
         issued = trustme.CA().issue_cert(TLS_HOST)
         der = ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
@@ -107,6 +127,9 @@ def _kinds(haloy: Haloy) -> dict[str, Callable[[int], Cost]]:
         "a new filter": response_filter,
         "a weighted pair": weighted_pair,
         "a new Backend and its Route": new_backend,
+        "a check's path": check_path,
+        "a deleted Route": gone_route,
+        "a deleted Backend": gone_backend,
         "a renewed certificate": certificate,
     }
 

@@ -62,15 +62,22 @@ class Fleet:
     def policy(self) -> str:
         return f"{_HEAD}HealthPolicy\nmetadata: {{name: checks}}\nspec:\n  tcp: {{}}\n  interval: {self.interval}\n"
 
-    def backend(self, number: int, weights: tuple[int, int] = (100, 100), shift: int = 0) -> str:
+    def own_policy(self, number: int, path: str) -> str:
+        """A HealthPolicy for one Backend, which asks for `path`."""
+        return (
+            f"{_HEAD}HealthPolicy\nmetadata: {{name: checks-{number}}}\nspec:\n  http: {{path: {path}}}\n"
+            f"  interval: {self.interval}\n"
+        )
+
+    def backend(
+        self, number: int, weights: tuple[int, int] = (100, 100), shift: int = 0, policy: str = "checks"
+    ) -> str:
         """Another `shift` gives other addresses."""
         endpoints = "".join(
             f"  - {{address: {address(number, each + 2 * shift)}, port: {self.port}, weight: {weight}}}\n"
             for each, weight in enumerate(weights)
         )
-        return (
-            f"{_HEAD}Backend\nmetadata: {{name: b-{number}}}\nspec:\n  healthPolicy: checks\n  endpoints:\n{endpoints}"
-        )
+        return f"{_HEAD}Backend\nmetadata: {{name: b-{number}}}\nspec:\n  healthPolicy: {policy}\n  endpoints:\n{endpoints}"
 
 
 def route(number: int, backend: int | None = None) -> str:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
@@ -86,9 +86,7 @@ def rows(
     for size in sizes:
         prepare = haloy.prepare_rendered if flags is None else partial(haloy.prepare, flags=tuple(flags))
         proxies[f"{size}"] = partial(prepare, routes=size, kind=kind, check_interval=haloy.SELDOM)
-    loaded = Plan(
-        plan.rounds, plan.requests, plan.connections, tuple(": ".join(header) for header in kind.headers), SETTLES
-    )
+    loaded = replace(plan, headers=tuple(": ".join(header) for header in kind.headers))
     found = measure(proxies, loaded, Path(), say)
     by_hand = found[BASELINE]
     if not isinstance(by_hand, Measured):
@@ -119,12 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--routes", action="append", type=int, metavar="N", help="may be repeated; 1, 1000, 10000")
     parser.add_argument("--rounds", type=int, default=30, help="over all of one kind [%(default)s]")
     parser.add_argument("--requests", type=int, default=6_000, help="a round and proxy [%(default)s]")
+    parser.add_argument("--settles", type=float, default=SETTLES, help="seconds until the first round [%(default)s]")
     parser.add_argument("--flag", action="append", default=[], metavar="FLAG", help="for haloy serve, --flag=--no-lua")
     parser.add_argument("--rendered", action="store_true", help="HAProxy alone on what `haloy render` writes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     options = parser.parse_args(arguments)
     try:
-        plan = Plan(options.rounds, options.requests)
+        plan = Plan(options.rounds, options.requests, settles=options.settles)
     except ValueError as error:
         parser.error(str(error))
     found: list[Row] = []

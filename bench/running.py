@@ -125,8 +125,19 @@ class Haloy:
         """Save as an editor does, wait until it is live, then until all is quiet."""
         beside = path.with_name(f".{path.name}")
         beside.write_text(text)
+        return self._cost(lambda: beside.rename(path), live)
+
+    def removed(self, path: Path, live: Callable[[], bool]) -> Cost:
+        """As `saved`, of a file that is deleted."""
+        return self._cost(path.unlink, live)
+
+    def applied(self) -> int:
+        """How many changes were live, and read back, so far."""
+        return self._log.read_text().count(" objects, live in ")
+
+    def _cost(self, change: Callable[[], object], live: Callable[[], bool]) -> Cost:
         said, wrote, reloads = self._log.stat().st_size, self._written(), self._reloads()
-        beside.rename(path)
+        change()
         seconds = self.wait(live)
         time.sleep(QUIET)
         with self._log.open("rb") as log:

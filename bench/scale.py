@@ -25,7 +25,7 @@ from bench.run import BenchError
 from bench.running import ROOT, Cost, Haloy, free_ports
 
 SETTLES = 17.0
-"""Seconds after which every endpoint has been checked once."""
+"""Seconds after which every endpoint has been checked once, unless `--settles` says something else."""
 CHANGE_GOAL = 0.1
 """Seconds from the save to the first answer that shows an ordinary change."""
 
@@ -70,7 +70,9 @@ def figure_of(case: Case, kind: str, found: Sequence[Cost]) -> Figure:
     return Figure(f"{case}: {kind}, saved to live", seconds * 1000, "ms", CHANGE_GOAL * 1000, note)
 
 
-def measure(case: Case, count: int, only: Sequence[str], flags: Sequence[str]) -> Iterator[Figure]:
+def measure(
+    case: Case, count: int, only: Sequence[str], flags: Sequence[str], settles: float = SETTLES
+) -> Iterator[Figure]:
     """`count` single changes of each kind, then of what costs while nothing happens."""
     with tempfile.TemporaryDirectory(prefix="haloy-scale-") as folder:
         haloy = Haloy(Path(folder), case.fleet, flags)
@@ -78,7 +80,7 @@ def measure(case: Case, count: int, only: Sequence[str], flags: Sequence[str]) -
         prepare(haloy)
         with haloy.running() as seconds:
             yield Figure(f"{case}: cold start", seconds, "s", case.start)
-            time.sleep(SETTLES)
+            time.sleep(settles)
             for kind, found in changes(haloy, count, only):
                 yield figure_of(case, kind, found)
             reloads = haloy.reload_seconds()
@@ -86,7 +88,7 @@ def measure(case: Case, count: int, only: Sequence[str], flags: Sequence[str]) -
                 yield Figure(
                     f"{case}: the longest reload", max(reloads), "s", None, f"of {len(reloads)} since the start"
                 )
-            time.sleep(SETTLES)
+            time.sleep(settles)
             yield Figure(f"{case}: CPU while idle", haloy.idle(), "%", case.idle)
             own, worker = haloy.memory()
             yield Figure(f"{case}: memory of haloy", own, "MB")
@@ -113,6 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--one-host", type=int, default=10_000, help="Routes of one host, as many Backends [%(default)s]"
     )
     parser.add_argument("--changes", type=int, default=5, help="single changes of each kind [%(default)s]")
+    parser.add_argument(
+        "--settles",
+        type=float,
+        default=SETTLES,
+        help="seconds to rest after a start and after the changes [%(default)s]",
+    )
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="kinds of changes with this word")
     parser.add_argument("--flag", action="append", default=[], metavar="FLAG", help="for haloy serve, --flag=--no-lua")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -126,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 Case(Fleet(options.one_host, port, one_host=True), None, None),
             )
             for case in cases:
-                for figure in measure(case, options.changes, options.only, options.flag) if case.fleet.size else ():
+                if not case.fleet.size:
+                    continue
+                for figure in measure(case, options.changes, options.only, options.flag, options.settles):
                     figures.append(figure)
                     _print(figure)
     except BenchError as error:

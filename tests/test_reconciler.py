@@ -12,7 +12,8 @@ from haloy.api.conditions import ConditionType
 from haloy.api.load import load_object
 from haloy.api.v1alpha1 import Route
 from haloy.model.refs import ObjectRef
-from haloy.proxies.base import Applied
+from haloy.proxies.base import Applied, Failed
+from haloy.reconciler import Cycle
 from tests.support.loop import Loop, running_loop
 
 
@@ -105,3 +106,15 @@ async def test_a_refused_object_that_is_mended_is_served_again(loop: Loop) -> No
     assert cycle.refused == ()
     assert loop.answer("r.test", "/new") == 204
     assert loop.condition("r", ConditionType.READY)[0] == "True"
+
+
+@pytest.mark.parametrize(
+    ("failed", "left"),
+    [
+        (Failed("r1", "reload", ()), "what was live stays live"),
+        (Failed("r1", "write", (), idle=True), "every host is answered 404"),
+        (Failed("", "start", ()), "nothing is known to be live"),
+    ],
+)
+def test_a_cycle_that_failed_says_what_is_left(failed: Failed, left: str) -> None:
+    assert str(Cycle(1, 2, failed)).endswith(f"; {left}")

@@ -66,6 +66,7 @@ def test_binds_are_lists_of_both_families() -> None:
         ({"http": "127.0.0.1:8443"}, "127.0.0.1:8443 is given twice"),
         ({"spare_slots": -1}, "spare-slots: Input should be greater than or equal to 0, not -1"),
         ({"max_spare_slots": 0}, "max-spare-slots: Input should be greater than or equal to 1, not 0"),
+        ({"max_spare_slots": 16_385}, "max-spare-slots: Input should be less than or equal to 16384, not 16385"),
         ({"spare_slots": "many"}, "spare-slots: "),
         ({"lua": "perhaps"}, "lua: "),
     ],

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from bench.kinds import PLAIN, Kind
 from bench.peers.handwritten import haproxy
 from bench.site import HOST, Answer, Launch, Missing, Site
 
+_OBJECTS_PER_FILE = 4_000
+"""haloy reads no file of more than 8 MiB."""
 SELDOM = "1h"
 """Between two checks of an endpoint where there are so many that their checks, which cost the same by hand, would hide a request's."""
 
@@ -55,7 +58,12 @@ def _write(site: Site, routes: int, kind: Kind, check_interval: str | None) -> P
     directory = site.directory / "objects"
     directory.mkdir()
     objects = _objects(site, routes, kind, check_interval)
-    (directory / "site.yaml").write_text(yaml.dump_all(objects, sort_keys=False, Dumper=_Dumper))
+    for number in count():
+        some = list(islice(objects, _OBJECTS_PER_FILE))
+        if not some:
+            break
+        text = yaml.dump_all(some, sort_keys=False, Dumper=_Dumper)
+        (directory / f"site-{number:02}.yaml").write_text(text)
     return directory
 
 

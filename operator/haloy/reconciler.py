@@ -70,7 +70,14 @@ class Cycle:
                 return f"{head}, a reload ({_causes(postponed.reasons)}) is due in {postponed.seconds:.1f} s{refused}"
             case Failed() as failed:
                 why = "; ".join(refusal.message for refusal in failed.refusals) or "no reason given"
-                return f"{head}, NOT live, {failed.step} failed: {why}; what was live stays live{refused}"
+                return f"{head}, NOT live, {failed.step} failed: {why}; {_left(failed)}{refused}"
+
+
+def _left(failed: Failed) -> str:
+    """What the proxy does after that."""
+    if not failed.revision:
+        return "nothing is known to be live"
+    return "every host is answered 404" if failed.idle else "what was live stays live"
 
 
 def _causes(reasons: tuple[ReloadReason, ...]) -> str:
@@ -266,10 +273,10 @@ class Reconciler:
                 log.warning("certificates in use could not be kept for a restart: %s", error)
         elif isinstance(outcome, Postponed):
             postponed = " ".join(dict.fromkeys(reason.cause.meaning for reason in outcome.reasons))
-            if outcome.waiting is not None:
-                self._take_as_live(snapshot, frozenset(outcome.waiting))
         elif isinstance(outcome, Failed):
             failure = "; ".join(refusal.message for refusal in outcome.refusals) or f"{outcome.step} failed"
+        if isinstance(outcome, Postponed | Failed) and outcome.waiting is not None:
+            self._take_as_live(snapshot, frozenset(outcome.waiting))
         spoken_of = {ref: translation.reports[ref] for ref in state.held if ref in translation.reports}
         reports = Revised.of(translation.reports).revised(
             {ref: self._current(report, snapshot) for ref, report in spoken_of.items()}

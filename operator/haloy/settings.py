@@ -164,12 +164,13 @@ class Settings(BaseSettings):
     )
     drain_timeout: Milliseconds = Field(default=30_000, description="How long SIGTERM waits for requests to finish.")
     reload_interval: Milliseconds = Field(default=5_000, description="Least time between two reloads.")
-    spare_slots: Annotated[int, Field(ge=0, le=65_536)] = Field(
+    spare_slots: Annotated[int, Field(ge=0, le=16_384)] = Field(
         default=128,
         description="Places laid out ahead for each kind of Backend; 0: none, and every new Backend reloads HAProxy.",
     )
-    max_spare_slots: Annotated[int, Field(ge=1, le=65_536)] = Field(
-        default=4_096, description="Places laid out ahead in all, but for one of each kind. About 12 kB of memory each."
+    max_spare_slots: Annotated[int, Field(ge=1, le=16_384)] = Field(
+        default=4_096,
+        description="Places laid out ahead in all, but for one of each kind; at most 16,384. About 12 kB of memory each.",
     )
     lua: bool = Field(
         default=True,

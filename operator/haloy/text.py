@@ -1,4 +1,4 @@
-"""The small text formats of the API: durations, sizes, and the suggestion for a misspelt word.
+"""The small text formats of the API: durations, sizes, the suggestion for a misspelt word, and what a terminal may show.
 
 Every function is total over its declared input or raises ValueError with a message fit for a condition: what was
 given, what is expected, an example.
@@ -68,6 +68,11 @@ def parse_size(value: str) -> int:
             f"{_shown(value)} is not a size: expected whole bytes with k, M, G, T, Ki, Mi, Gi or Ti, for example 10Mi"
         )
     return int(match[1]) * _BYTES[match[2] or ""]
+
+
+def printable(text: str) -> str:
+    """Text that may hold anything (a file's name, HAProxy quoting a file) as one line that a terminal may show."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from bench.kinds import KINDS
 from bench.rules import main
 
-TINY = ("--routes", "2", "--rounds", "1", "--requests", "200")
+TINY = ("--routes", "2", "--rounds", "1", "--requests", "200", "--settles", "0")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,23 +1,16 @@
-"""The real console script, run as a person runs it."""
+"""`haloy` as a person runs it: a process with its own arguments, input, output and environment."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.binary import setting
+from tests.support.warm import Outcome, outcome
 
 SCRIPT = Path(sys.executable).parent / "haloy"
+"""The console script. Tests about starting run it, `haloy` below what it runs."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -29,16 +22,5 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def haloy(
     *arguments: object, cwd: Path | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None
 ) -> Outcome:
-    """Run `haloy` to its end. No outcome ever shows a traceback."""
-    done = subprocess.run(
-        [SCRIPT, *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        env=environment(env),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    outcome = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in outcome.err, outcome.err
-    return outcome
+    """Run `haloy` to its end."""
+    return outcome([*map(str, arguments)], environment(env), cwd, stdin)

@@ -52,6 +52,11 @@ async def test_status_exits_with_1_while_something_is_not_ready(tmp_path: Path) 
         assert (await ask(admin, "status")).code == 1
 
 
+async def test_the_admin_port_may_be_a_url(tmp_path: Path) -> None:
+    async with admin_port(QUICKSTART, tmp_path) as admin:
+        assert (await ask(f"http://{admin}/", "status")).out == (await ask(admin, "status")).out
+
+
 async def test_status_is_also_json_and_yaml(tmp_path: Path) -> None:
     async with admin_port(QUICKSTART, tmp_path) as admin:
         found = json.loads((await ask(admin, "status", "-o", "json")).out)

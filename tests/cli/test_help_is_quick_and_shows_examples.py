@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from haloy import __version__
-from tests.cli.command import environment, haloy
+from tests.cli.command import SCRIPT, environment, haloy
 
 VERBS = ("serve", "lint", "render", "status", "reloads", "explain", "route test")
 SLOW = ("aiohttp", "cryptography", "jinja2", "prometheus_client", "watchfiles")
@@ -49,4 +49,7 @@ def test_the_overview_names_every_verb_and_the_exit_codes() -> None:
 
 
 def test_the_version_is_printed() -> None:
-    assert haloy("--version").out == f"haloy {__version__}\n"
+    done = subprocess.run(
+        [SCRIPT, "--version"], env=environment(), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == f"haloy {__version__}\n"

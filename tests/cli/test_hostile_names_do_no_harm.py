@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -5,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import haloy
+from tests.cli.manifests import route
+from tests.cli.running import admin_port
 
+RULE = "rules: [{filters: [{type: DirectResponse, directResponse: {status: 200}}]}]"
 HOSTILE = (b"\x1b[2J.yaml", b"a\nhaloy: all is well.yaml", b"\xff\xfe.yaml", "\u202e.yaml".encode(), b"%s{0}[red].yaml")
 
 
@@ -24,3 +28,19 @@ def test_a_path_on_the_command_line_is_shown_without_effect(tmp_path: Path) -> N
     outcome = haloy("lint", "\x1b[2J\nmissing", cwd=tmp_path)
     assert outcome.code == 2
     assert outcome.err == "haloy: \\x1b[2J\\nmissing cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_running_haloy_shows_it_without_effect_too(tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / "objects"
+    folder.mkdir()
+    (folder / os.fsdecode(name)).write_text("a: [")
+    (folder / os.fsdecode(b"good-" + name)).write_text(route("shop", RULE))
+    async with admin_port([folder], tmp_path / "state") as admin:
+        status = await asyncio.to_thread(haloy, "status", "--admin", admin)
+        explained = await asyncio.to_thread(haloy, "explain", "route/default/shop", "--live", "--admin", admin)
+    assert (status.code, explained.code) == (1, 0)
+    lines = [*status.out.splitlines(), *explained.out.splitlines()]
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("haloy: all is well") for line in lines)
+    assert sum(".yaml" in line for line in status.out.splitlines()) == 1

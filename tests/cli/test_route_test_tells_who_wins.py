@@ -75,3 +75,12 @@ def test_many_losers_are_counted(tmp_path: Path) -> None:
     outcome = haloy("route", "test", "GET", "http://any.test/p7", cwd=tmp_path)
     assert outcome.out.count("\nloses  ") == 20
     assert outcome.out.endswith("... and 9 more; -o json lists all\n")
+
+
+def test_a_parameter_is_read_as_the_proxy_reads_it(tmp_path: Path) -> None:
+    """Names as they stand, values decoded; behind a value that cannot be decoded nobody looks for another."""
+    spec = "hosts: [a.test]\nrules:\n- matches: [{queryParams: [{name: v, value: 1 2}]}]\n  backendRefs: [{name: shop}]"
+    write(tmp_path / "a.yaml", backend("shop"), route("shop", spec))
+    asked = {"v=1+2": 0, "x;v=1%202": 0, "v=%zz&v=1+2": 1, "%76=1+2": 1, "v": 1}
+    found = {query: haloy("route", "test", "GET", f"http://a.test/?{query}", cwd=tmp_path).code for query in asked}
+    assert found == asked

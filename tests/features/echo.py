@@ -73,7 +73,7 @@ def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None, address: s
             check = self.path.partition("?")[0] == "/healthz"
             (upstream.checks if check else upstream.seen).append(record)
             if not check:
-                upstream.gate.wait(30)
+                upstream.gate.wait(90)
                 time.sleep(upstream.delay)
             body = json.dumps(record).encode()
             self.send_response(upstream.health if check else upstream.status)

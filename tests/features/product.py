@@ -13,15 +13,17 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
 from tests.support.binary import setting
 from tests.support.ports import free_port
+from tests.support.warm import Outcome, Started, outcome, start
 
 T = TypeVar("T")
-DEADLINE = 20.0
+DEADLINE = 60.0
+"""Seconds, for a machine that is busy with other tests. Nothing is expected to take that long."""
 
 BOTH_WAYS = pytest.mark.parametrize(
     "product", [(), ("--no-lua",)], ids=["lua", "compiled"], indirect=True, scope="module"
@@ -76,7 +78,7 @@ def fetch(
     source: str = "127.0.0.1",
 ) -> Answer:
     """One request on a connection of its own. `path` goes out as it is."""
-    sock: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+    sock: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0))
     try:
         if tls:
             context = ssl.create_default_context()
@@ -101,6 +103,9 @@ def fetch(
 class Product:
     """One running haloy over `directory`. Ports are ephemeral; reloads may follow each other after 0.2 s."""
 
+    warm = True
+    """Whether it is forked from an interpreter that has done the imports, or runs `command()`."""
+
     def __init__(self, root: Path, *flags: str) -> None:
         self.directory = root / "objects"
         self.directory.mkdir(exist_ok=True)
@@ -109,12 +114,15 @@ class Product:
         self.access_log = root / "access.log"
         self.http, self.https, self.admin = free_port(), free_port(), free_port()
         self.flags = flags
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Started | None = None
 
-    def command(self, *flags: str) -> list[str]:
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "haloy.cli", *self.arguments()]
+
+    def arguments(self) -> list[str]:
         listen = [f"--{name}=127.0.0.1:{port}" for name, port in self.ports.items()]
         fixed = [f"--state={self.state}", f"--access-log={self.access_log}", "--reload-interval=200ms"]
-        return [sys.executable, "-m", "haloy.cli", "serve", str(self.directory), *listen, *fixed, *self.flags, *flags]
+        return ["serve", str(self.directory), *listen, *fixed, *self.flags]
 
     @property
     def ports(self) -> dict[str, int]:
@@ -122,17 +130,32 @@ class Product:
 
     def start(self, wait: bool = True) -> "Product":
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command(),
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env={**os.environ, **setting()},
-            )
+            self.launch(log, log)
         if wait:
-            eventually(lambda: self.view("/readyz"), lambda text: text == "ok\n", f"ready\n{self.log_tail()}")
+            eventually(self._readiness, lambda text: text == "ok\n", f"{self.directory} is ready")
         return self
+
+    def _readiness(self) -> str:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log_tail()
+        return self.view("/readyz")
+
+    def launch(self, out: BinaryIO, err: BinaryIO) -> None:
+        """Start the process, with nothing to read and these two to write to."""
+        environment = {**os.environ, **setting()}
+        with Path(os.devnull).open("rb") as nothing:
+            if self.warm:
+                self.process = start(self.arguments(), environment, (nothing.fileno(), out.fileno(), err.fileno()))
+            else:
+                self.process = subprocess.Popen(
+                    self.command(), stdin=nothing, stdout=out, stderr=err, start_new_session=True, env=environment
+                )
+
+    def outcome(self, *flags: str) -> Outcome:
+        """Run to the end, beside what runs already; each of these flags takes the place of those of its name."""
+        replaced = tuple(flag.partition("=")[0] + "=" for flag in flags)
+        kept = [word for word in self.arguments() if not word.startswith(replaced)]
+        return outcome([*kept, *flags], {**os.environ, **setting()})
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end. Returns the exit code."""
@@ -142,7 +165,7 @@ class Product:
         return process.wait(timeout=60)
 
     def view(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=30) as answer:
             text: str = answer.read().decode()
         return text
 

@@ -30,7 +30,7 @@ def raw() -> Iterator[Raw]:
                 except OSError:
                     return
                 with connection, suppress(OSError):
-                    connection.settimeout(5)
+                    connection.settimeout(30)
                     data = b""
                     while b"HTTP/1.1\r\n" not in data or not data.endswith(b"\r\n\r\n"):
                         if not (more := connection.recv(65536)):

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,7 @@ def send(port: int, data: bytes, context: ssl.SSLContext | None = None) -> bytes
     """Send `data`, and read to the end."""
     received = b""
     with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-        sock: socket.socket = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        sock: socket.socket = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
         if context is not None:
             sock = stack.enter_context(context.wrap_socket(sock, server_hostname="log.test"))
         sock.sendall(data)
@@ -188,7 +187,7 @@ def test_a_client_that_goes_away_is_told(logging: Product, tail: Tail, upstreams
     upstream = upstreams("shop")
     upstream.gate.clear()
     try:
-        sock = socket.create_connection(("127.0.0.1", logging.http), timeout=5)
+        sock = socket.create_connection(("127.0.0.1", logging.http), timeout=30)
         sock.sendall(b"GET /leaving HTTP/1.1\r\nHost: log.test\r\n\r\n")
         eventually(lambda: [record for record in upstream.seen if record["path"] == "/leaving"])
         sock.close()
@@ -206,12 +205,12 @@ class ToStdout(Product):
         super().__init__(root, *flags)
         self.stdout = root / "stdout"
 
+    def arguments(self) -> list[str]:
+        return [word for word in super().arguments() if not word.startswith("--access-log=/")]
+
     def start(self, wait: bool = True) -> "ToStdout":
-        command = [word for word in self.command() if not word.startswith("--access-log=/")]
         with self.log_file.open("ab") as log, self.stdout.open("ab") as out:
-            self.process = subprocess.Popen(
-                command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+            self.launch(out, log)
         eventually(lambda: self.view("/readyz"), lambda text: text == "ok\n")
         return self
 

@@ -13,7 +13,7 @@ pytestmark = BOTH_WAYS
 COOKIE = "sessionAffinity: {cookie: {name: SRV, maxAge: 1h}}"
 QUICK = (
     "http: {path: /healthz, expectedStatuses: ['200']}\n"
-    "interval: 1s\ntimeout: 1s\nunhealthyThreshold: 1\nhealthyThreshold: 1"
+    "interval: 1s\ntimeout: 1s\nunhealthyThreshold: 2\nhealthyThreshold: 1"
 )
 
 

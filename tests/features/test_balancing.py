@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from tests.features.echo import Echo
 from tests.features.product import Product, backend, eventually, policy, route
@@ -13,7 +14,7 @@ ALGORITHMS = ("RoundRobin", "LeastConnections", "Random", "SourceIP", "URI", "Fi
 POLICY = policy(
     "quick",
     "http: {path: /healthz, expectedStatuses: ['200']}\ninterval: 1s\ntimeout: 1s\n"
-    "unhealthyThreshold: 1\nhealthyThreshold: 1",
+    "unhealthyThreshold: 2\nhealthyThreshold: 1",
 )
 
 
@@ -77,6 +78,17 @@ def held(upstreams: Callable[[str], Echo], path: str) -> Counter[str]:
     return Counter({name: sum(record["path"] == path for record in upstreams(name).seen) for name in "abc"})
 
 
+def counted(product: Product, upstreams: Callable[[str], Echo], name: str) -> dict[str, float]:
+    """How many requests to the endpoints of a Backend HAProxy counts as under way, by upstream."""
+    of = {f"127.0.0.1:{upstreams(upstream).port}": upstream for upstream in "abc"}
+    return {
+        of[sample.labels["endpoint"]]: sample.value
+        for family in prometheus(product.view("/metrics"))
+        for sample in family.samples
+        if sample.name == "haloy_endpoint_sessions" and sample.labels["backend"] == f"default/{name}"
+    }
+
+
 def test_endpoints_share_in_proportion_to_their_weights(served: Product) -> None:
     assert shares(served, "weighted.test", 40) == {"a": 30, "b": 10}
 
@@ -110,14 +122,23 @@ def test_round_robin_gives_each_the_same(served: Product) -> None:
 def test_least_connections_avoids_the_busy(
     served: Product, upstreams: Callable[[str], Echo], threads: ThreadPoolExecutor, closed: None
 ) -> None:
-    for number in range(2):
-        threads.submit(served.get, "leastconnections.test", "/busy")
+    """HAProxy counts a request for a moment longer than its client waits: no request follows before that is over."""
+    under_way = []
+    for number in range(5):
+        under_way.append(threads.submit(served.get, "leastconnections.test", "/busy"))
         eventually(lambda: held(upstreams, "/busy").total(), lambda total, number=number: total == number + 1)
-    busy = {name for name, count in held(upstreams, "/busy").items() if count}
-    assert len(busy) == 2
-    (idle,) = set("abc") - busy
+    *busy, (idle, count) = held(upstreams, "/busy").most_common()
+    assert [of for _, of in busy] == [2, 2]
+    assert count == 1
     upstreams(idle).gate.set()
-    assert shares(served, "leastconnections.test", 10) == {idle: 10}
+    for _ in range(10):
+        eventually(
+            lambda: counted(served, upstreams, "leastconnections"), lambda found: found == {**dict(busy), idle: 0}
+        )
+        assert served.get("leastconnections.test").upstream == idle
+    for name in "abc":
+        upstreams(name).gate.set()
+    assert all(request.result().status == 200 for request in under_way)
 
 
 def test_random_uses_all(served: Product) -> None:

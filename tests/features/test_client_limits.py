@@ -113,7 +113,7 @@ def test_every_bind_answers(limited: Product) -> None:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 def test_an_ipv6_bind_answers_and_tells_the_address(limited: Product, up: Upstream) -> None:
-    with socket.create_connection(("::1", limited.extra), timeout=5) as connection:
+    with socket.create_connection(("::1", limited.extra), timeout=30) as connection:
         connection.sendall(b"GET /six HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     request = next(item for item in up.requests if item.target == "/six")

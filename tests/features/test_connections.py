@@ -71,6 +71,7 @@ def test_what_waits_in_the_queue_is_served_when_there_is_room(
     upstream.gate.clear()
     try:
         answers = [threads.submit(connected.get, "wide.test", "/wide") for _ in range(6)]
+        eventually(lambda: sum(record["path"] == "/wide" for record in upstream.seen), lambda count: count == 2)
         eventually(lambda: 'haloy_backend_queue{backend="default/wide"} 4' in connected.view("/metrics"))
         assert sum(record["path"] == "/wide" for record in upstream.seen) == 2
     finally:

@@ -12,7 +12,7 @@ from tests.features.product import Product, backend, eventually, policy, route
 from tests.health.grpc_server import NOT_SERVING, SERVING, GrpcHealth, grpc_health
 from tests.support.ports import free_port
 
-QUICK = "interval: 1s\ntimeout: 1s\nunhealthyThreshold: 1\nhealthyThreshold: 1"
+QUICK = "interval: 1s\ntimeout: 1s\nunhealthyThreshold: 2\nhealthyThreshold: 1"
 SERVICE = "shop.v1.Orders"
 AUTHORITY = Authority()
 

@@ -8,7 +8,7 @@ from tests.features.echo import Echo, echo
 from tests.features.product import Product, backend, eventually, policy, route
 from tests.support.ports import free_port
 
-QUICK = "http: {path: /healthz, expectedStatuses: ['200']}\ninterval: 1s\ntimeout: 500ms\nunhealthyThreshold: 2\nhealthyThreshold: 1"
+QUICK = "http: {path: /healthz, expectedStatuses: ['200']}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 2\nhealthyThreshold: 1"
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +72,20 @@ def test_an_endpoint_that_starts_unhealthy_gets_nothing_before_it_passes(checked
 
 def test_tcp_checks_and_bodies(checked: Product, upstreams: Callable[[str], Echo]) -> None:
     closed = free_port()
-    checked.write("tcp-policy.yaml", policy("tcp", "tcp: {}\ninterval: 1s\ntimeout: 500ms\nunhealthyThreshold: 1"))
+    checked.write("tcp-policy.yaml", policy("tcp", "tcp: {}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 1"))
     checked.write(
         "tcp.yaml",
         backend("tcp", upstreams("a").endpoint, f"{{address: 127.0.0.1, port: {closed}}}", extra="healthPolicy: tcp"),
     )
     checked.wait_condition("Backend", "tcp", "Healthy", "True", "SomeUnhealthy")
-    body = "http: {path: /healthz, expectedBody: 'never there'}\ninterval: 1s\ntimeout: 500ms\nunhealthyThreshold: 1"
+    body = "http: {path: /healthz, expectedBody: 'never there'}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 1"
     checked.write("body-policy.yaml", policy("body", body))
     checked.write("body.yaml", backend("body", upstreams("a").endpoint, extra="healthPolicy: body"))
     checked.wait_condition("Backend", "body", "Healthy", "False", "NoneHealthy")
 
 
 def test_the_check_is_the_one_that_was_asked_for(checked: Product, upstreams: Callable[[str], Echo]) -> None:
-    spec = "http: {path: '/healthz?x=%25', method: HEAD, host: checked.example, headers: [{name: x-check, value: 'a b%'}]}\ninterval: 1s\ntimeout: 500ms"
+    spec = "http: {path: '/healthz?x=%25', method: HEAD, host: checked.example, headers: [{name: x-check, value: 'a b%'}]}\ninterval: 1s\ntimeout: 1s"
     checked.write("shaped-policy.yaml", policy("shaped", spec))
     checked.write("shaped.yaml", backend("shaped", upstreams("shaped").endpoint, extra="healthPolicy: shaped"))
     seen = eventually(lambda: upstreams("shaped").checks[-1:], bool)[0]

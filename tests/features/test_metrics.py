@@ -18,7 +18,7 @@ from tests.support.ports import free_port
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 AUTHORITY = Authority()
-QUICK = "http: {path: /healthz}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 1\nhealthyThreshold: 1"
+QUICK = "http: {path: /healthz}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 2\nhealthyThreshold: 1"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def settled(product: Product, expected: dict[tuple[str, tuple[tuple[str, str], .
 def test_both_formats_parse_and_say_the_same(measured: Product) -> None:
     text = measured.view("/metrics")
     asked = urllib.request.Request(f"http://127.0.0.1:{measured.admin}/metrics", headers={"Accept": OPENMETRICS})
-    with urllib.request.urlopen(asked, timeout=5) as answer:
+    with urllib.request.urlopen(asked, timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         open_text = answer.read().decode()
     assert open_text.endswith("# EOF\n")
@@ -146,6 +146,7 @@ def test_requests_are_counted_exactly_by_route_backend_and_endpoint(
     for name, share in (("a", 8), ("b", 8)):
         labels = (("backend", "default/shop"), ("endpoint", f"127.0.0.1:{upstreams(name).port}"))
         watched["haloy_endpoint_requests_total", labels] = share
+    settled(measured, {("haloy_backend_sessions", (("backend", "default/shop"),)): 0})
     before = {key: value(measured, key[0], **dict(key[1])) or 0 for key in watched}
     for _ in range(10):
         measured.get("shop.test")
@@ -174,15 +175,15 @@ def can_teach(product: Product) -> bool:
 
 def test_counters_by_route_go_on_over_a_reload(measured: Product, upstreams: Callable[[str], Echo]) -> None:
     eventually(lambda: can_teach(measured))
+    key = ("haloy_route_requests_total", (("route", "default/other"),))
+    before = (value(measured, key[0], route="default/other") or 0) + 5
     for _ in range(5):
         measured.get("other.test", "/before")
-    before = value(measured, "haloy_route_requests_total", route="default/other") or 0
-    assert before >= 5
+    settled(measured, {key: before})
     reloads = measured.reload_count()
     unusual = "loadBalancing: {algorithm: First}"
     measured.write("extra.yaml", backend("extra", upstreams("c").endpoint, extra=unusual))
     eventually(measured.reload_count, lambda count: count > reloads)
-    key = ("haloy_route_requests_total", (("route", "default/other"),))
     settled(measured, {key: before})
     measured.get("other.test", "/after")
     settled(measured, {key: before + 1})

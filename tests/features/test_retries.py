@@ -4,41 +4,46 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.features.echo import Echo
-from tests.features.product import Product, backend, route
-from tests.support.ports import free_port
+from tests.features.echo import Echo, echo
+from tests.features.product import Product, backend, policy, route
 
 
 @pytest.fixture(scope="module")
 def retrying(product: Product, upstreams: Callable[[str], Echo]) -> Product:
+    """`gone` has passed its check and refuses connections since: for a minute HAProxy believes it to be well."""
     good, bad, slow = (upstreams(name) for name in ("good", "bad", "slow"))
     bad.status = 503
-    dead = f"{{address: 127.0.0.1, port: {free_port()}}}"
-    product.write(
-        "backends.yaml",
-        backend("refused", dead, good.endpoint)
-        + backend("never", dead, good.endpoint, extra="retry: {attempts: 0}")
-        + backend("failing", bad.endpoint, good.endpoint, extra='retry: {attempts: 2, "on": ["connectFailure", "503"]}')
-        + backend("only-bad", bad.endpoint, extra='retry: {attempts: 2, "on": ["503"]}')
-        + backend("slow", slow.endpoint, good.endpoint, extra='retry: {attempts: 1, "on": [timeout]}'),
-    )
-    product.write(
-        "routes.yaml",
-        route("refused", "hosts: [refused.test]\nrules: [{backendRefs: [{name: refused}]}]")
-        + route("never", "hosts: [never.test]\nrules: [{backendRefs: [{name: never}]}]")
-        + route(
-            "failing",
-            "hosts: [failing.test]\nrules:\n- backendRefs: [{name: failing}]\n"
-            "- matches: [{path: {value: /once}}]\n  retryable: false\n  backendRefs: [{name: failing}]\n",
+    with echo("gone") as gone:
+        product.write(
+            "backends.yaml",
+            policy("rare", "tcp: {}\ninterval: 60s")
+            + backend("refused", gone.endpoint, good.endpoint, extra="healthPolicy: rare")
+            + backend("never", gone.endpoint, good.endpoint, extra="healthPolicy: rare\nretry: {attempts: 0}")
+            + backend(
+                "failing", bad.endpoint, good.endpoint, extra='retry: {attempts: 2, "on": ["connectFailure", "503"]}'
+            )
+            + backend("only-bad", bad.endpoint, extra='retry: {attempts: 2, "on": ["503"]}')
+            + backend("slow", slow.endpoint, good.endpoint, extra='retry: {attempts: 1, "on": [timeout]}'),
         )
-        + route("only-bad", "hosts: [only-bad.test]\nrules: [{backendRefs: [{name: only-bad}]}]")
-        + route(
-            "slow",
-            "hosts: [slow.test]\nrules: [{backendRefs: [{name: slow}], timeouts: {request: 300ms}}]",
-        ),
-    )
-    for name in ("refused", "never", "failing", "only-bad", "slow"):
-        product.wait_condition("Route", name, "Programmed", "True")
+        product.write(
+            "routes.yaml",
+            route("refused", "hosts: [refused.test]\nrules: [{backendRefs: [{name: refused}]}]")
+            + route("never", "hosts: [never.test]\nrules: [{backendRefs: [{name: never}]}]")
+            + route(
+                "failing",
+                "hosts: [failing.test]\nrules:\n- backendRefs: [{name: failing}]\n"
+                "- matches: [{path: {value: /once}}]\n  retryable: false\n  backendRefs: [{name: failing}]\n",
+            )
+            + route("only-bad", "hosts: [only-bad.test]\nrules: [{backendRefs: [{name: only-bad}]}]")
+            + route(
+                "slow",
+                "hosts: [slow.test]\nrules: [{backendRefs: [{name: slow}], timeouts: {request: 300ms}}]",
+            ),
+        )
+        for name in ("refused", "never", "failing", "only-bad", "slow"):
+            product.wait_condition("Route", name, "Programmed", "True")
+        for name in ("refused", "never"):
+            product.wait_condition("Backend", name, "Healthy", "True", "AllHealthy")
     return product
 
 

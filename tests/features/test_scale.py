@@ -35,8 +35,10 @@ ONE_FRAGMENT = r"30-slots-\S+\.cfg\n" + JOURNAL
 class Limited(Product):
     """Runs with at most `DESCRIPTORS` files open."""
 
-    def command(self, *flags: str) -> list[str]:
-        return [sys.executable, "-c", LIMITED.format(DESCRIPTORS), *super().command(*flags)]
+    warm = False
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", LIMITED.format(DESCRIPTORS), *super().command()]
 
 
 @pytest.fixture(scope="module")

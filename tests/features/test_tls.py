@@ -29,7 +29,7 @@ def handshake(
     if highest is not None:
         context.maximum_version = highest
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=5) as sock,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as sock,
         context.wrap_socket(sock, server_hostname=sni) as tls,
     ):
         der = tls.getpeercert(binary_form=True)

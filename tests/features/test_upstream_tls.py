@@ -15,7 +15,7 @@ from tests.support.h2_peers import h2_upstream
 OURS, THEIRS = Authority(), Authority()
 SERVER = OURS.issue("up.internal")
 CLIENT = OURS.issue("haloy.internal")
-QUICK = "tcp: {}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 1\nhealthyThreshold: 1"
+QUICK = "tcp: {}\ninterval: 1s\ntimeout: 1s\nunhealthyThreshold: 2\nhealthyThreshold: 1"
 
 TLS = {
     "right": "{caSecretName: ours, serverName: up.internal}",

@@ -55,7 +55,7 @@ class Stats:
     async def until(self, server: str, condition: Callable[[dict[str, str]], bool]) -> dict[str, str]:
         row: dict[str, str] = {}
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 while not row or not condition(row):
                     await asyncio.sleep(0.02)
                     try:

@@ -106,8 +106,12 @@ def cost(
 ) -> Cost:
     """What every ordinary change costs beside `count` Routes, and what `more` changes do."""
     authority = Authority()
-    with echo("s", tls=authority.issue("s.internal").context()) as tls_upstream:
-        near = Surroundings(upstreams, tls_upstream, authority)
+    mutual = authority.issue("m.internal").context(client_ca=authority.pem)
+    with (
+        echo("s", tls=authority.issue("s.internal").context()) as tls_upstream,
+        echo("m", tls=mutual) as mutual_upstream,
+    ):
+        near = Surroundings(upstreams, tls_upstream, mutual_upstream, authority)
         every = {**cases(near), **certificate_cases(near)}
         found = {change.value: case for change, case in every.items() if change in CHANGES} | dict(more)
         least = near.backend("least", "a", extra="loadBalancing: {algorithm: LeastConnections}")

@@ -28,7 +28,7 @@ def test_a_cause_has_its_test(cause: ReloadCause) -> None:
 
 
 def test_every_ordinary_change_has_its_case() -> None:
-    near = Surroundings(lambda name: Echo(name, 1), Echo("s", 2), Authority())
+    near = Surroundings(lambda name: Echo(name, 1), Echo("s", 2), Echo("m", 3), Authority())
     assert {**cases(near), **certificate_cases(near)}.keys() == set(OrdinaryChange)
 
 

@@ -32,7 +32,7 @@ MOST_REFILLS = 3
 
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(300, id="300"), pytest.param(2_000, id="2000", marks=[pytest.mark.proof, pytest.mark.timeout(300)])],
+    [pytest.param(150, id="150"), pytest.param(2_000, id="2000", marks=[pytest.mark.proof, pytest.mark.timeout(300)])],
 )
 async def test_only_pools_reload(tmp_path: Path, count: int) -> None:
     batches = trace(count)

@@ -40,7 +40,7 @@ class Naps:
 
     async def next(self, count: int) -> float:
         """The length of the sleep with this number, once it has begun."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.taken) < count:
                 self._begun.clear()
                 await self._begun.wait()
@@ -63,7 +63,7 @@ async def resolving(lookup: Lookup, *names: str) -> AsyncIterator[tuple[Store, N
 async def resolution(store: Store, expected: Resolution, name: str = NAME) -> None:
     """Wait until the Store says so."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while store.snapshot().resolutions.get(name) != expected:
                 await store.changed(store.version)
     except TimeoutError:
@@ -152,7 +152,7 @@ async def test_names_no_longer_wanted_are_forgotten() -> None:
         async with resolving(lookup, NAME, "other.example.com") as (store, _, resolver):
             await resolver.first_answers(10)
             resolver.want([NAME])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while store.snapshot().resolutions != {NAME: Resolution(("10.0.0.1",))}:
                     await store.changed(store.version)
 

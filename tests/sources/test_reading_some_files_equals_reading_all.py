@@ -48,12 +48,13 @@ class World:
         """Until nothing is held back any more."""
         while True:
             reading = self.directory.read(self.unlinked, touched=touched)
-            if self.store.replace("files", reading.reading) is None:
+            again = self.store.replace("files", reading.reading)
+            if again is None:
                 self.directory.forget()
                 self.unlinked.clear()
                 return
             time.sleep(SETTLE / 4)
-            touched = None
+            touched = set() if touched is not None and again <= SETTLE else None
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -77,6 +78,40 @@ def test_only_the_announced_file_is_looked_at(tmp_path: Path) -> None:
     (world.root / "b.yaml").write_text(route("b", "changed.example.com"))
     reading = world.directory.read(touched={str(world.root / "a.yaml")}).reading
     assert [ref.name for ref in reading.objects] == ["a"]
+
+
+def test_a_deletion_that_was_announced_is_one_file_to_look_at(tmp_path: Path) -> None:
+    world = World(tmp_path / "objects", random.Random(0))
+    for name in NAMES:
+        (world.root / f"{name}.yaml").write_text(route(name))
+    world.deliver(None)
+    time.sleep(0.15)  # From then on their time stamps say for certain whether they changed.
+    world.deliver(None)
+    (world.root / "b.yaml").write_text(route("b", "changed.example.com"))
+    gone = str(world.root / "a.yaml")
+    Path(gone).unlink()
+    world.unlinked.add(gone)
+    world.deliver({gone})
+    found = {ref.name: item for ref, item in world.store.snapshot().objects.items()}
+    assert found.keys() == {"b", "c"}
+    assert "changed.example.com" not in str(found["b"])
+
+
+def test_a_survey_finds_what_nobody_announced_and_changes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path / "objects", random.Random(0))
+    for name in NAMES:
+        (world.root / f"{name}.yaml").write_text(route(name))
+    world.deliver(None)
+    assert world.directory.survey() == set()
+    (world.root / "a.yaml").write_text(route("a", "changed.example.com"))
+    (world.root / "b.yaml").unlink()
+    (world.root / "d.yaml").write_text(route("d"))
+    found = world.directory.survey()
+    assert found == {str(world.root / f"{name}.yaml") for name in "abd"}
+    world.deliver(found)
+    assert {ref.name for ref in world.store.snapshot().objects} == {"a", "c", "d"}
+    (world.root / "new").mkdir()
+    assert world.directory.survey() is None
 
 
 @pytest.mark.parametrize("name", ["new", "new.yaml"])

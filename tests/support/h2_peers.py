@@ -10,7 +10,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 Fields = list[tuple[str, str]]
 
 

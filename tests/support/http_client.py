@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render.render import config_files
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ async def get(port: int, path: str = "/") -> tuple[int, str]:
     return await asyncio.to_thread(_get, f"http://127.0.0.1:{port}{path}")
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 15) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 60) -> None:
     """Poll until `condition` holds; fails the test with `what` otherwise."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not await condition():
@@ -108,7 +108,7 @@ def _group_of(pid: int) -> int | None:
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

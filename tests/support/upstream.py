@@ -52,7 +52,7 @@ class Upstream:
 
     async def has_received(self, count: int) -> None:
         """Wait until so many requests have come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if len(self.requests) >= count:
                     return

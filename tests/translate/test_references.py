@@ -79,3 +79,11 @@ def test_a_refusal_does_not_tell_what_exists() -> None:
     [present] = translate(world, context(require_grants=True)).reports[lone.ref].findings
     assert absent == present
     assert absent.reason is Reason.REF_NOT_PERMITTED
+
+
+def test_among_thousands_of_names_the_like_one_is_still_found() -> None:
+    world = [backend(f"shop-{number}", endpoints=[{"address": "10.0.0.1", "port": 80}]) for number in range(3_000)]
+    missing = route("shop", {"rules": [{"backendRefs": [{"name": "shop-2999x"}]}]})
+    found = translate(snapshot([*world, missing]), context())
+    said = [one.message for report in found.reports.values() for one in report.findings if report.ref == missing.ref]
+    assert any("did you mean shop-2999?" in message for message in said), said

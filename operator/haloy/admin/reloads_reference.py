@@ -15,13 +15,26 @@ _ORDINARY = """
 ## What does not reload
 
 The *profile* of a Backend is what HAProxy compiles of it: algorithm, affinity cookie, retries, connect and queue time-outs, and of its
-check the kind, method, headers, time-out and expectation. Places for Backends of every profile in use are laid out ahead (`--spare-slots`).
+check the kind, method, headers, time-out and expectation. Places for Backends of every profile in use are laid out ahead (`--spare-slots`);
+with many profiles there are fewer for each ([how they are shared](serve.md#spare-slots)).
 """
 
 _CAUSES = """
 ## What reloads
 
-Reloads keep their distance (`--reload-interval`); what needs none is live at once all the same.
+Reloads keep their distance (`--reload-interval`), and what waits for one goes with the next, all of it. Forty may come as fast as the interval
+lets them, of which ten may be one object's alone; beyond that there is one a minute, until it has been quiet for a while. A reload that
+brings HAProxy back is never put off. What needs no reload is live at once all the same, also where HAProxy refuses the reload.
+
+**What a reload does to connections that live long** (WebSockets, downloads): they stay with the process that has them, which ends with its
+last connection, after ten minutes (`hard-stop-after 10m`), or at its fifty-first reload (`mworker-max-reloads 50`), whichever is first. Reloads come so
+rarely that the ten minutes are what counts.
+
+While an object waits for a reload its status says so; what else is live says that it is.
+
+Some things are refused instead, with a message that names the object: more than 2,500 profiles, more regular expressions than
+[a namespace and the fleet may have](routing.md#limits), and files whose names together are too long for
+HAProxy to start itself again with. Where a reload ends HAProxy, what was live is started again, and the same is not tried once more.
 """
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from haloy.api.snapshot import Snapshot, owner_of_files
 from haloy.api.v1alpha1.host import normalise_authority
@@ -17,7 +17,7 @@ from haloy.model.filters import (
 from haloy.model.health import EndpointKey
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, VirtualHost
-from haloy.model.select import Request, Selection, select
+from haloy.model.select import Request, Selection, parse_query, select
 from haloy.proxies.base import ReloadRecord
 from haloy.reconciler import Reconciler
 from haloy.status.board import StatusBoard
@@ -61,7 +61,7 @@ class View:
 
     def status(self) -> dict[str, Any]:
         last = self._reconciler.last
-        statuses = self._board.statuses.values()
+        statuses = [status for _, status in sorted(self._board.statuses.items())]
         return {
             "ready": all(status.ready for status in statuses) and not self._board.rejections and not self.not_ready(),
             "cycle": str(last) if last else "",
@@ -135,7 +135,7 @@ def route_test(
         path=parts.path or "/",
         method=method.upper(),
         headers=headers,
-        query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+        query=parse_query(parts.query),
         tls=parts.scheme == "https",
     )
     return _selection(select(virtual_hosts, request))

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from haloy.api.v1alpha1 import Backend, HealthPolicy, Route, TlsSecret
 from haloy.model.refs import ObjectRef
+from haloy.text import printable
 
 Object = Route | Backend | HealthPolicy | TlsSecret
 
@@ -15,14 +16,15 @@ EMPTY: Mapping[ObjectRef, object] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object was written. `line` and `column` count from 1; 0: unknown."""
+    """Where an object was written. `line` and `column` count from 1; 0: unknown. Its text is for people: one line that may be
+    shown anywhere, whatever the file's name."""
 
     file: str
     line: int = 0
     column: int = 0
 
     def __str__(self) -> str:
-        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+        return ":".join([printable(self.file), *(str(number) for number in (self.line, self.column) if number)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import typer
 from haloy.cli.output import fail
 
 Admin = Annotated[
-    str, typer.Option("--admin", envvar="HALOY_ADMIN", help="ADDRESS:PORT of the admin port of the running haloy.")
+    str,
+    typer.Option("--admin", envvar="HALOY_ADMIN", help="ADDRESS:PORT or URL of the admin port of the running haloy."),
 ]
 DEFAULT_ADMIN = "127.0.0.1:9900"
 
@@ -37,8 +38,9 @@ def ask(admin: str, path: str, part: str, query: list[tuple[str, str]] | None = 
 
 
 def _reachable(admin: str) -> str:
-    """Where to connect for what `serve --admin` was given: the first of several, this machine for "every address"."""
-    first = admin.split(",")[0].strip()
+    """Where to connect for what `serve --admin` was given: the first of several, this machine for "every address". A URL does
+    as well."""
+    first = admin.split(",")[0].strip().removeprefix("http://").rstrip("/")
     return f"127.0.0.1{first}" if first.startswith(":") else first
 
 

@@ -10,6 +10,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+from haloy.cli.output import one_line
+
 Look = Callable[[], tuple[Mapping[str, Any], Mapping[str, str]]]
 """`/v1/status` and a URL by Route name as they are now; made only when it is called."""
 
@@ -50,12 +52,12 @@ def route_table(items: Iterable[Mapping[str, Any]], urls: Mapping[str, str]) -> 
         ready = condition(item, "Ready")
         state = ready.get("status", "Unknown")
         table.add_row(
-            Text(name(item)),
-            Text(state, style=_STYLES.get(state, "")),
-            Text(item["status"].get("hosts") or "*"),
-            Text(item["status"].get("backends", "")),
-            *([Text(urls.get(name(item), ""))] if urls else []),
-            Text(message_of(item)),
+            one_line(name(item)),
+            one_line(state, _STYLES.get(state, "")),
+            one_line(item["status"].get("hosts") or "*"),
+            one_line(item["status"].get("backends", "")),
+            *([one_line(urls.get(name(item), ""))] if urls else []),
+            one_line(message_of(item)),
         )
     return table
 
@@ -85,7 +87,7 @@ class PlainDisplay:
 
     def start(self, banner: Sequence[str]) -> None:
         for line in banner:
-            self._console.print(Text(line), soft_wrap=True)
+            self._console.print(one_line(line), soft_wrap=True)
 
     def update(self, look: Look) -> None:
         if not self._told:
@@ -106,9 +108,9 @@ class PlainDisplay:
             kind = item["kind"].lower()
             url = urls.get(name(item), "") if item["kind"] == "Route" else ""
             fields = [f"{kind}/{name(item)}", f"Ready={ready.get('status', 'Unknown')}", url, ready.get("message", "")]
-            self._console.print(Text(" ".join(field for field in fields if field)), soft_wrap=True)
+            self._console.print(one_line(" ".join(field for field in fields if field)), soft_wrap=True)
         for line in problem_lines(status):
-            self._console.print(Text(line), soft_wrap=True)
+            self._console.print(one_line(line), soft_wrap=True)
 
     def stop(self) -> None:
         """Nothing is held."""
@@ -139,8 +141,8 @@ class LiveDisplay:
         parts: list[RenderableType] = [Text(), route_table(shown, urls)]
         if more := len(every) - len(shown):
             parts.append(Text(f"and {more} more Routes, see haloy status", style="dim"))
-        parts += [Text(line, style="red") for line in problems]
-        parts += [Text(), *(Text(line, style="dim") for line in self._banner)]
+        parts += [one_line(line, "red") for line in problems]
+        parts += [Text(), *(one_line(line, "dim") for line in self._banner)]
         self._live.update(Group(*parts), refresh=True)
 
     def finish(self, look: Look) -> None:

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from haloy.api.conditions import Reason
-from haloy.cli.output import printable
 from haloy.model.refs import ObjectRef
+from haloy.text import printable
 
 if TYPE_CHECKING:
     from haloy.api.snapshot import Place

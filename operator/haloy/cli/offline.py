@@ -11,7 +11,6 @@ from pathlib import Path
 from haloy.api.snapshot import Place, Rejection, Resolution, Snapshot
 from haloy.api.v1alpha1 import Backend
 from haloy.api.v1alpha1.host import is_ip
-from haloy.cli.output import printable
 from haloy.clock import SystemClock
 from haloy.settings import Settings
 from haloy.sources.directory import Directory
@@ -19,6 +18,7 @@ from haloy.sources.loss import Reading
 from haloy.sources.manifest import read_manifest
 from haloy.sources.store import Store
 from haloy.sources.tls_files import read_tls_files
+from haloy.text import printable
 from haloy.translate import Context, Translation, translate
 
 STDIN = "-"

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 import yaml
 
+from haloy.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 class Format(StrEnum):
@@ -34,15 +37,17 @@ def epilog(*examples: str, codes: str = "") -> str:
     return "\n\n".join([*head, "Examples:", *(f"- {example}" for example in examples)])
 
 
-def printable(text: str) -> str:
-    """Text that may hold anything (a file's name, HAProxy quoting a file) as one line that a terminal may show."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def one_line(text: str, style: str = "") -> "Text":
+    """One line of a table or of text for people, whatever is in it."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
 
 
 def warn(message: str) -> None:
     """Tell a person on standard error."""
-    for line in message.splitlines() or ["failed"]:
-        typer.echo(f"haloy: {printable(line)}", err=True)
+    for said in message.splitlines() or ["failed"]:
+        typer.echo(f"haloy: {printable(said)}", err=True)
 
 
 def fail(message: str, code: int = 2) -> NoReturn:

@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.completion import complete_ref
 from haloy.cli.options import Config
-from haloy.cli.output import Format, console, emit, epilog, fail, warn
+from haloy.cli.output import Format, console, emit, epilog, fail, one_line, warn
 from haloy.cli.status import Output
 
 if TYPE_CHECKING:
@@ -86,20 +85,20 @@ def _headers(lines: list[str]) -> tuple[tuple[str, str], ...]:
 
 def _print_selection(out: Console, found: Mapping[str, Any]) -> None:
     winner = found["winner"]
-    out.print(Text(found["reason"]), soft_wrap=True)
+    out.print(one_line(found["reason"]), soft_wrap=True)
     if winner:
         head = f"wins   {winner['route']} rule {winner['rule']} ({winner['match']})"
-        out.print(Text(head, style="green"), soft_wrap=True)
+        out.print(one_line(head, "green"), soft_wrap=True)
         for name in winner["filters"]:
-            out.print(Text(f"         filter {name}"), soft_wrap=True)
+            out.print(one_line(f"         filter {name}"), soft_wrap=True)
         for target in winner["backends"]:
-            out.print(Text(f"         backend {target['backend']} weight {target['weight']}"), soft_wrap=True)
+            out.print(one_line(f"         backend {target['backend']} weight {target['weight']}"), soft_wrap=True)
     losers = found["losers"]
     for loser in losers[:MOST_LOSERS]:
         text = f"loses  {loser['route']} rule {loser['rule']} ({loser['match']}): {loser['reason']}"
-        out.print(Text(text, style="dim"), soft_wrap=True)
+        out.print(one_line(text, "dim"), soft_wrap=True)
     if len(losers) > MOST_LOSERS:
-        out.print(Text(f"... and {len(losers) - MOST_LOSERS} more; -o json lists all"), soft_wrap=True)
+        out.print(one_line(f"... and {len(losers) - MOST_LOSERS} more; -o json lists all"), soft_wrap=True)
 
 
 def _translated(
@@ -156,13 +155,14 @@ def explain(
 
 def _print_explanation(text: str, status: Mapping[str, Any] | None) -> None:
     out = console()
-    out.print(Text(text), soft_wrap=True)
+    for line in text.splitlines():
+        out.print(one_line(line), soft_wrap=True)
     if status is None:
         return
     for endpoint in status["status"].get("endpoints", []):
         where = f"{endpoint['address']}:{endpoint['port']}"
         line = f"endpoint {where} {endpoint['health']} ({endpoint['reason']}) since {endpoint['since']}"
-        out.print(Text(line), soft_wrap=True)
+        out.print(one_line(line), soft_wrap=True)
     for found in status["status"]["conditions"]:
         line = f"{found['type']}={found['status']} ({found['reason']}) {found['message']}"
-        out.print(Text(line.rstrip()), soft_wrap=True)
+        out.print(one_line(line.rstrip()), soft_wrap=True)

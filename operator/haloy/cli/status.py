@@ -6,11 +6,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from haloy.cli.admin_client import DEFAULT_ADMIN, Admin, ask
 from haloy.cli.display import condition, message_of, name, problem_lines, route_table, routes
-from haloy.cli.output import Format, console, emit, epilog
+from haloy.cli.output import Format, console, emit, epilog, one_line
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="table, json or yaml.")]
 
@@ -50,7 +49,7 @@ def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
         columns = item["status"]
         backends.add_row(
             *(
-                Text(cell)
+                one_line(cell)
                 for cell in (
                     name(item),
                     ready,
@@ -64,10 +63,10 @@ def _print_tables(out: Console, found: Mapping[str, Any]) -> None:
     out.print()
     out.print(backends)
     for line in problem_lines(found):
-        out.print(Text(line, style="red"), soft_wrap=True)
+        out.print(one_line(line, "red"), soft_wrap=True)
     out.print()
     for line in (*found["notes"], found["cycle"]):
-        out.print(Text(line, style="dim"), soft_wrap=True)
+        out.print(one_line(line, "dim"), soft_wrap=True)
 
 
 def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None:
@@ -87,6 +86,7 @@ def reloads(output: Output = Format.TABLE, admin: Admin = DEFAULT_ADMIN) -> None
             f"{record['seconds']:.2f}",
         ]
         for reason in record["reasons"] or [{"cause": "", "source": None, "detail": ""}]:
-            table.add_row(*(Text(cell) for cell in (*first, reason["cause"], reason["source"] or "", reason["detail"])))
+            told = (*first, reason["cause"], reason["source"] or "", reason["detail"])
+            table.add_row(*map(one_line, told))
             first = ["", "", "", ""]
     console().print(table)

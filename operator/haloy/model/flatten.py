@@ -2,16 +2,19 @@
 
 A proxy finds one entry (exact before longest prefix) and tries its candidates in order; it never has to go back and
 look for a shorter prefix. The order within an entry is the one of the Gateway API (HTTPRouteRule.matches): exact path,
-longest prefix, regular expression; candidates of one key keep the order in which the VirtualHost lists them.
+longest prefix, regular expression; candidates of one key keep the order in which the VirtualHost lists them. How many
+conditions an entry may have is bounded (limits.py): those of longer paths go first.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import is_
 from typing import assert_never
 
+from haloy.model.limits import Budget
 from haloy.model.routing import Candidate, PathKind, VirtualHost
 
 
@@ -68,9 +71,9 @@ def flatten(vhost: VirtualHost, before: tuple[VirtualHost, Flattened] | None = N
     for (path, is_prefix), found in own.items():
         if not is_prefix:
             entries.append(PathEntry(PathKind.EXACT, path, _cut(found, _nearest(below.get, path, default))))
-    entries.sort(key=_place)
-    known = {_place(entry): entry for entry in before[1].entries} if before is not None else {}
-    return Flattened(tuple(_kept(known.get(_place(entry)), entry) for entry in entries), default)
+    entries.sort(key=path_place)
+    known = {path_place(entry): entry for entry in before[1].entries} if before is not None else {}
+    return Flattened(tuple(_kept(known.get(path_place(entry)), entry) for entry in entries), default)
 
 
 def _own(candidates: Iterable[Candidate]) -> tuple[dict[Place, list[Candidate]], tuple[Candidate, ...]]:
@@ -88,7 +91,7 @@ def _own(candidates: Iterable[Candidate]) -> tuple[dict[Place, list[Candidate]],
                 expressions.append(candidate)
             case _:
                 assert_never(path.kind)
-    return own, tuple(expressions)
+    return own, _cut(expressions, ())
 
 
 def _touched(old: tuple[Candidate, ...], new: tuple[Candidate, ...]) -> set[str] | None:
@@ -118,8 +121,8 @@ def _revised(vhost: VirtualHost, before: Flattened, touched: Collection[str]) ->
     entries = list(before.entries)
 
     def find(place: Place) -> tuple[int, bool]:
-        index = bisect_left(entries, place, key=_place)
-        return index, index < len(entries) and _place(entries[index]) == place
+        index = bisect_left(entries, place, key=path_place)
+        return index, index < len(entries) and path_place(entries[index]) == place
 
     def prefix(path: str) -> tuple[Candidate, ...] | None:
         index, there = find((path, True))
@@ -146,7 +149,8 @@ def _revised(vhost: VirtualHost, before: Flattened, touched: Collection[str]) ->
     return Flattened(tuple(entries), before.default)
 
 
-def _place(entry: PathEntry) -> Place:
+def path_place(entry: PathEntry) -> Place:
+    """What entries are sorted by."""
     return entry.path, entry.kind is PathKind.PREFIX
 
 
@@ -188,10 +192,13 @@ def _nearest(
 
 
 def _cut(own: Iterable[Candidate], inherited: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """`own` and then `inherited`, up to the first unconditional candidate."""
+    """`own` and then `inherited`, up to the first unconditional candidate: as many conditional ones as one path may have, in their
+    order."""
     kept: list[Candidate] = []
-    for candidate in own:
-        kept.append(candidate)
+    budget = Budget()
+    for candidate in chain(own, inherited):
         if unconditional(candidate):
-            return tuple(kept)
-    return (*kept, *inherited)
+            return (*kept, candidate)
+        if budget.admits(candidate):
+            kept.append(candidate)
+    return tuple(kept)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from haloy.model.filters import Header
 from haloy.model.refs import ObjectRef
@@ -76,8 +77,7 @@ class Health(Enum):
     UNKNOWN = "Unknown"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EndpointKey:
+class EndpointKey(NamedTuple):
     """`cluster` is the Cluster's name, `endpoint` the Endpoint's key."""
 
     cluster: str

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
+from urllib.parse import unquote_plus
 
+from haloy.model.limits import Budget
 from haloy.model.routing import (
     Candidate,
     HostKind,
@@ -27,7 +29,7 @@ class Request:
     """What a client sends, as far as routing looks at it.
 
     `host` as in the Host header (port, capitals and a trailing dot are ignored), `path` raw and without the query,
-    `headers` and `query` in order of arrival (values decoded, repetitions allowed).
+    `headers` and `query` (see `parse_query`) in order of arrival, repetitions allowed.
     """
 
     host: str
@@ -70,9 +72,14 @@ def select(virtual_hosts: Iterable[VirtualHost], request: Request) -> Selection:
         return Selection(None, None, f"no Route names the host {host}, and none is for every host: 404")
     losers: list[Loss] = []
     winner: Candidate | None = None
+    budget = Budget()
     for candidate in vhost.candidates:
+        path = candidate.match.path
+        met = path.kind is PathKind.REGEX or path_matches(path, request.path)
         if winner is not None:
             losers.append(Loss(candidate, _later(candidate, winner, request)))
+        elif met and not budget.admits(candidate):
+            losers.append(Loss(candidate, "the matches before it have all the conditions that one path may have"))
         elif (mismatch := _mismatch(candidate.match, request)) is not None:
             losers.append(Loss(candidate, mismatch))
         else:
@@ -83,6 +90,22 @@ def select(virtual_hosts: Iterable[VirtualHost], request: Request) -> Selection:
     if winner is None:
         return Selection(vhost, None, f"no rule for the host {vhost.host} matches the request: 404", tuple(losers))
     return Selection(vhost, winner, f"{_host_words(vhost, host)}; {_match_words(winner.match)}", tuple(losers))
+
+
+def parse_query(text: str) -> Pairs:
+    """The parameters of a URL's query, as proxies see them: `&`, `;` and `?` separate, a name counts as it stands there, a value
+    is decoded like a form's. A parameter without `=` is none, and where a value cannot be decoded nobody looks for
+    further ones of that name."""
+    found: list[tuple[str, str]] = []
+    closed: set[str] = set()
+    for part in re.split("[&;?]", text):
+        name, equals, value = part.partition("=")
+        if equals and name not in closed:
+            if re.search("%(?![0-9A-Fa-f]{2})", value):
+                closed.add(name)
+            else:
+                found.append((name, unquote_plus(value, errors="surrogateescape")))
+    return tuple(found)
 
 
 def normal_host(host: str) -> str:

@@ -119,12 +119,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The change is not live; `revision` names what still is ("" when nothing runs)."""
+    """The change is not live; `revision` names what still is ("" when nothing runs).
+
+    `idle`: that leads nowhere: every host is answered 404. `waiting`: as of Postponed, where what needs no reload is live.
+    """
 
     revision: str
     step: str
     refusals: tuple[Refusal, ...]
     seconds: float = 0.0
+    idle: bool = False
+    waiting: tuple[ObjectRef, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

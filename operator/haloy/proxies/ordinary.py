@@ -35,6 +35,7 @@ class OrdinaryChange(StrEnum):
     ENDPOINT_BACKUP = "endpoint-backup"
     ENDPOINT_LIMIT = "endpoint-limit"
     UPSTREAM_TLS = "upstream-tls"
+    CLIENT_CERTIFICATE = "client-certificate"
     CHECK_PATH = "check-path"
     CHECK_HOST = "check-host"
     CHECK_RHYTHM = "check-rhythm"
@@ -54,6 +55,10 @@ class OrdinaryChange(StrEnum):
 
 _MAPS = "entries of maps"
 _PROGRAM = "a program for the Lua action, and the entry that leads to it"
+_FILTERS = (
+    "the rule's record and program, and the entry that leads to it. The program is run by the Lua action until the next reload "
+    "where it changes something that is not compiled yet"
+)
 _SERVERS = "commands to the servers of the Backend's slot"
 _MOVE = "the Backend moves to a fresh slot, with the health of its endpoints, then one entry flips"
 
@@ -67,12 +72,12 @@ _WORDS = {
     OrdinaryChange.HEADER_CONDITION: ("A match demands a header.", _PROGRAM),
     OrdinaryChange.QUERY_CONDITION: ("A match demands a query parameter.", _PROGRAM),
     OrdinaryChange.METHOD_CONDITION: ("A match demands a method.", _PROGRAM),
-    OrdinaryChange.REQUEST_HEADERS: ("A filter changes headers of requests.", _PROGRAM),
+    OrdinaryChange.REQUEST_HEADERS: ("A filter changes headers of requests.", _FILTERS),
     OrdinaryChange.RESPONSE_HEADERS: (
         "A filter changes headers of responses.",
-        f"{_PROGRAM}. In answers of HAProxy's own, a name that is not well known follows with the next reload",
+        f"{_FILTERS}. In answers of HAProxy's own, a name that is not well known follows with the next reload",
     ),
-    OrdinaryChange.REWRITE: ("A filter rewrites host or path.", _PROGRAM),
+    OrdinaryChange.REWRITE: ("A filter rewrites host or path.", _FILTERS),
     OrdinaryChange.REDIRECT: ("A filter redirects.", _PROGRAM),
     OrdinaryChange.DIRECT_RESPONSE: ("A filter answers by itself.", _PROGRAM),
     OrdinaryChange.WEIGHTS: ("Weights of backendRefs change.", "a weight set of a new name, then one entry flips"),
@@ -93,6 +98,10 @@ _WORDS = {
     OrdinaryChange.ENDPOINT_BACKUP: ("An endpoint becomes a backup.", _MOVE),
     OrdinaryChange.ENDPOINT_LIMIT: ("The limit of connections to an endpoint changes.", _MOVE),
     OrdinaryChange.UPSTREAM_TLS: ("A Backend speaks TLS, or trusts another CA.", f"the CA file; {_MOVE}"),
+    OrdinaryChange.CLIENT_CERTIFICATE: (
+        "A Backend shows its endpoints a client certificate, another one, or none any more.",
+        f"the certificate file; {_MOVE}",
+    ),
     OrdinaryChange.CHECK_PATH: ("A HealthPolicy asks for another path.", _MAPS),
     OrdinaryChange.CHECK_HOST: ("A HealthPolicy with a host asks for another one.", _MAPS),
     OrdinaryChange.CHECK_RHYTHM: ("Interval or thresholds of a HealthPolicy change.", _MOVE),

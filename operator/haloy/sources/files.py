@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from watchfiles import Change
 
 from haloy.clock import Clock
-from haloy.sources.directory import Directory
+from haloy.sources.directory import SETTLE, Directory
 from haloy.sources.last_good import LastGood, Objects
 from haloy.sources.store import Store
 from haloy.sources.tree import SUFFIXES, identity_of
@@ -19,6 +19,8 @@ RESCAN = 30.0
 """Seconds after which everything is looked at even if nothing was announced (network file systems announce nothing)."""
 COALESCE = 0.05
 """Seconds from one reading to the next at least; the first change after a quiet time is read at once."""
+SAVE_AFTER, SAVED_A_SECOND, LATEST_SAVE = 0.3, 2_000, 10.0
+"""Seconds after a reading until valid objects are kept for a restart, longer where they are many (files a second): a change goes live first."""
 _ROOT_POLL = 0.1
 
 
@@ -61,6 +63,7 @@ class FilesSource:
             tasks.create_task(self._watch.run())
             tasks.create_task(self._follow_root())
             tasks.create_task(self._read(directory, store))
+            tasks.create_task(self._rescan(directory))
             tasks.create_task(self._save())
 
     async def _read(self, directory: Directory, store: Store) -> None:
@@ -84,26 +87,47 @@ class FilesSource:
                     self._unlinked.clear()
                 self._unsaved.update(directory.unsaved())
                 self._save_now.set()
-            await asyncio.sleep(COALESCE)
+            await asyncio.sleep(COALESCE if again is None else min(COALESCE, again))
             try:
-                async with asyncio.timeout(RESCAN if again is None else max(again - COALESCE, 0.001)):
+                async with asyncio.timeout(None if again is None else max(again - COALESCE, 0.001)):
                     await self._wake.wait()
             except TimeoutError:
+                if again is not None and again > SETTLE:
+                    self._touched = None
+
+    async def _rescan(self, directory: Directory) -> None:
+        """Find what nobody announced. Changes that are announced meanwhile do not wait for that."""
+        while True:
+            await asyncio.sleep(RESCAN)
+            touched = await asyncio.to_thread(directory.survey)
+            if touched is None:
                 self._touched = None
+            elif self._touched is not None:
+                self._touched |= touched
+            if touched is None or touched:
+                self._wake.set()
 
     async def _save(self) -> None:
-        while True:
-            await self._save_now.wait()
-            self._save_now.clear()
-            changed, self._unsaved = self._unsaved, {}
-            if self._last_good is None or not changed:
-                continue
-            try:
-                await asyncio.to_thread(self._last_good.save, changed)
-            except OSError as error:
-                _LOG.warning(
-                    "the last valid objects cannot be saved, a restart may lose those of broken files: %s", error
-                )
+        """What an orderly end finds unsaved is saved then."""
+        try:
+            while True:
+                await self._save_now.wait()
+                self._save_now.clear()
+                if self._unsaved:
+                    await asyncio.sleep(min(SAVE_AFTER + len(self._unsaved) / SAVED_A_SECOND, LATEST_SAVE))
+                    changed, self._unsaved = self._unsaved, {}
+                    await asyncio.to_thread(self._keep, changed)
+        finally:
+            self._keep(self._unsaved)
+
+    def _keep(self, changed: Mapping[str, Objects | None]) -> None:
+        """Blocking."""
+        if self._last_good is None or not changed:
+            return
+        try:
+            self._last_good.save(changed)
+        except OSError as error:
+            _LOG.warning("the last valid objects cannot be saved, a restart may lose those of broken files: %s", error)
 
     async def _follow_root(self) -> None:
         """See the root itself vanish, come back or be replaced, which nobody announces to those who watch inside of it."""

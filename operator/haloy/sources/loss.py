@@ -73,6 +73,8 @@ class LossGuard:
 
 def _is_mass_loss(before: Collection[ObjectRef], lost: Collection[ObjectRef], deleted: Collection[ObjectRef]) -> bool:
     """More than half of more than 20 Routes, counting only what no event announced."""
-    routes = sum(ref.kind == "Route" for ref in before)
     inferred = sum(ref.kind == "Route" and ref not in deleted for ref in lost)
+    if 2 * inferred <= MASS:
+        return False
+    routes = sum(ref.kind == "Route" for ref in before)
     return routes > MASS and 2 * inferred > routes

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,10 +65,14 @@ def regular_file(path: Path) -> Signature | None:
     return Signature.of(status) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else None
 
 
-def walk(root: Path) -> Tree:
-    """Look at every file that may be a manifest. Symbolic links are followed; what is reached twice is listed once, under the
-    first of its names in sorted order, so links in circles end. Names that begin with a dot are passed over: `.git`, an
-    editor's files, and the `..data` of a mounted ConfigMap, whose files are linked from beside it.
+def _at_once() -> None:
+    """Without a pause."""
+
+
+def walk(root: Path, pause: Callable[[], None] = _at_once) -> Tree:
+    """Look at every file that may be a manifest; `pause` is called between two of them. Symbolic links are followed; what is reached
+    twice is listed once, under the first of its names in sorted order, so links in circles end. Names that begin with a dot are
+    passed over: `.git`, an editor's files, and the `..data` of a mounted ConfigMap, whose files are linked from beside it.
     """
     tree = Tree()
     seen: set[tuple[int, int]] = set()
@@ -80,12 +84,18 @@ def walk(root: Path) -> Tree:
     if not stat.S_ISDIR(status.st_mode):
         tree.root_missing = True
         return tree
-    _enter(tree, seen, str(root), "", status, 0)
+    _enter(tree, seen, str(root), "", status, 0, pause)
     return tree
 
 
 def _enter(
-    tree: Tree, seen: set[tuple[int, int]], path: str, relative: str, status: os.stat_result, depth: int
+    tree: Tree,
+    seen: set[tuple[int, int]],
+    path: str,
+    relative: str,
+    status: os.stat_result,
+    depth: int,
+    pause: Callable[[], None],
 ) -> None:
     identity = (status.st_dev, status.st_ino)
     if identity in seen or depth > _DEEPEST:
@@ -101,10 +111,18 @@ def _enter(
         return
     for entry in entries:
         below = f"{relative}/{entry.name}" if relative else entry.name
-        _look(tree, seen, entry, below, depth)
+        _look(tree, seen, entry, below, depth, pause)
+        pause()
 
 
-def _look(tree: Tree, seen: set[tuple[int, int]], entry: os.DirEntry[str], relative: str, depth: int) -> None:
+def _look(
+    tree: Tree,
+    seen: set[tuple[int, int]],
+    entry: os.DirEntry[str],
+    relative: str,
+    depth: int,
+    pause: Callable[[], None],
+) -> None:
     is_manifest = entry.name.endswith(SUFFIXES)
     try:
         if not is_manifest and not entry.is_dir():
@@ -119,7 +137,7 @@ def _look(tree: Tree, seen: set[tuple[int, int]], entry: os.DirEntry[str], relat
             tree.unreadable[relative] = _words(error)
         return
     if stat.S_ISDIR(status.st_mode):
-        _enter(tree, seen, entry.path, relative, status, depth + 1)
+        _enter(tree, seen, entry.path, relative, status, depth + 1, pause)
     elif is_manifest and stat.S_ISREG(status.st_mode) and (status.st_dev, status.st_ino) not in seen:
         seen.add((status.st_dev, status.st_ino))
         tree.files[relative] = Signature.of(status)

@@ -109,7 +109,7 @@ class StatusBoard:
             return []
         before = self.statuses
         if not self._health.is_of(self._model.clusters, self._observations):
-            self._health = HealthView(self._model.clusters, self._observations)
+            self._health = HealthView(self._model.clusters, self._observations, self._health)
         now = self._clock.now()
         inputs = Inputs(
             self._reports, self.rejections, self._model, self._programming, self._health, now, before, self._compiled

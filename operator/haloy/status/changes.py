@@ -1,7 +1,6 @@
 """Whose status may differ after a change: a status costs as much as its object, whatever else there is."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
 
 from haloy.api.conditions import Report
 from haloy.api.snapshot import Rejection
@@ -9,10 +8,8 @@ from haloy.model.cluster import Cluster
 from haloy.model.health import Observation
 from haloy.model.model import Model
 from haloy.model.refs import ObjectRef
-from haloy.model.revised import differing
+from haloy.model.revised import differing, exchanged
 from haloy.status.desired import Programming
-
-Unit = TypeVar("Unit")
 
 
 class Users:
@@ -63,7 +60,8 @@ def by_rejections(old: Iterable[Rejection], new: Iterable[Rejection]) -> set[Obj
 
 def by_model(old: Model, new: Model, users: Users) -> set[ObjectRef]:
     """The users of clusters and certificates that are others now, and the HealthPolicies of those clusters."""
-    clusters, certificates = _others(old.clusters, new.clusters), _others(old.certificates, new.certificates)
+    clusters = [cluster for group in exchanged(old.clusters, new.clusters) for cluster in group]
+    certificates = [one for group in exchanged(old.certificates, new.certificates) for one in group]
     policies = {source for cluster in clusters if (source := _policy(cluster)) is not None}
     concerned = users.of_clusters(cluster.name for cluster in clusters)
     return concerned | users.of_certificates(certificate.name for certificate in certificates) | policies
@@ -95,11 +93,3 @@ def by_observations(old: Sequence[Observation], new: Sequence[Observation], user
 
 def _policy(cluster: Cluster) -> ObjectRef | None:
     return cluster.health_check.source if cluster.health_check is not None else None
-
-
-def _others(old: Sequence[Unit], new: Sequence[Unit]) -> list[Unit]:
-    """What is not the same object in both, as it was and as it is."""
-    if old is new:
-        return []
-    olds, news = set(map(id, old)), set(map(id, new))
-    return [one for one in old if id(one) not in news] + [one for one in new if id(one) not in olds]

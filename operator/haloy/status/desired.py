@@ -57,7 +57,7 @@ COMPILED = "Its conditions and filters are compiled, since the proxy runs withou
 
 
 def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> Revised[ObjectRef, Status]:
-    """The status of every Route, Backend and HealthPolicy that is in force or was rejected, sorted by ref.
+    """The status of every Route, Backend and HealthPolicy that is in force or was rejected.
 
     `only`: the others are known to be as in `previous` (haloy.status.changes says which may differ).
     """
@@ -70,7 +70,7 @@ def desired(inputs: Inputs, only: Collection[ObjectRef] | None = None) -> Revise
     found = {ref: _status(ref, inputs, rejected.get(ref), columns_of) for ref in there}
     previous = Revised.of(inputs.previous)
     changed = {ref: status for ref, status in found.items() if previous.get(ref) != status}
-    return previous.revised(changed, [ref for ref in only if ref not in found], in_order=True)
+    return previous.revised(changed, [ref for ref in only if ref not in found])
 
 
 def _status(ref: ObjectRef, inputs: Inputs, rejection: Rejection | None, columns_of: columns.Columns) -> Status:

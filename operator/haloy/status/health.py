@@ -6,6 +6,7 @@ from typing import Self
 
 from haloy.model.cluster import Cluster
 from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
+from haloy.model.revised import Revised, exchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,21 @@ def merge(key: EndpointKey, observations: Sequence[Observation]) -> MergedHealth
 
 
 class HealthView:
-    """The merged health of the endpoints of `clusters`; a cluster's is merged when it is first asked for."""
+    """The merged health of the endpoints of `clusters`; a cluster's is merged when it is first asked for.
 
-    def __init__(self, clusters: Sequence[Cluster], observations: Sequence[Observation]) -> None:
+    `before`: another view, of clusters most of which are the same: it saves work and changes nothing.
+    """
+
+    def __init__(
+        self, clusters: Sequence[Cluster], observations: Sequence[Observation], before: "HealthView | None" = None
+    ) -> None:
         self._of = clusters
-        self.clusters: Mapping[str, Cluster] = {cluster.name: cluster for cluster in clusters}
+        known: Revised[str, Cluster] = Revised() if before is None else before.clusters
+        gone, come = exchanged(() if before is None else before._of, clusters)
+        there = {cluster.name: cluster for cluster in come}
+        self.clusters: Revised[str, Cluster] = known.revised(
+            there, [cluster.name for cluster in gone if cluster.name not in there]
+        )
         self._observations = observations
         self._merged: dict[str, Mapping[str, MergedHealth | None]] = {}
 

@@ -1,10 +1,11 @@
 """What a Route does not get on a host because another one has it, and how that is said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
+from haloy.model.limits import MAX_CANDIDATES, MAX_TESTS, MAX_TEXT
 from haloy.model.refs import FieldRef, ObjectRef
 from haloy.model.routing import Match
 from haloy.translate.certificates import listed
@@ -66,7 +67,32 @@ class LostHost:
     owner: str
 
 
-Loss = LostMatch | LostSetting | CertificateOnly | RedirectedAway | LostHost
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """`field` of the Route finds no room: the matches of its path have all the conditions that one path may have."""
+
+    host: str
+    field: str
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class NotReached:
+    """On longer paths, `path` and others, so many of the Route's `matches`, the first of which is `field`, find no room."""
+
+    host: str
+    field: str
+    matches: int
+    path: str
+    paths: int
+
+
+Loss = LostMatch | LostSetting | CertificateOnly | RedirectedAway | LostHost | LeftOut | NotReached
+
+LIMITS = (
+    f"all matches of one path together may have conditions in {MAX_CANDIDATES} matches, {MAX_TESTS:,} conditions, and "
+    f"{MAX_TEXT:,} characters in their names and values"
+)
 
 
 def conflict_findings(route: ObjectRef, losses: Iterable[Loss], *, nothing_left: bool) -> tuple[Finding, ...]:
@@ -78,8 +104,9 @@ def conflict_findings(route: ObjectRef, losses: Iterable[Loss], *, nothing_left:
     if len(said) > MAX_FINDINGS:
         shown.append((said[0][0], f"There are {len(said) - MAX_FINDINGS} more conflicts.", ""))
     if nothing_left:
-        claimed = all(reason is Reason.HOST_CLAIMED for reason, _, _ in said)
-        reason = Reason.HOST_CLAIMED if claimed else Reason.CONFLICTED
+        reasons = {reason for reason, _, _ in said}
+        only = reasons.pop() if len(reasons) == 1 else Reason.CONFLICTED
+        reason = only if only in (Reason.HOST_CLAIMED, Reason.UNSUPPORTED_VALUE) else Reason.CONFLICTED
         message = " ".join(sentence for _, sentence, _ in shown) + " Nothing is left of the Route."
         return (Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message, shown[0][2]),)
     accepted = f"Accepted, except for what PartiallyInvalid names. {shown[0][1]}"
@@ -97,9 +124,7 @@ def _sentences(route: ObjectRef, losses: Iterable[Loss]) -> list[tuple[Reason, s
     groups: dict[tuple[object, ...], list[Loss]] = {}
     for loss in losses:
         groups.setdefault(_group(loss), []).append(loss)
-    return [
-        _sentence(route, group[0], listed(tuple(sorted({loss.host for loss in group})))) for group in groups.values()
-    ]
+    return [_sentence(route, group, listed(tuple(sorted({loss.host for loss in group})))) for group in groups.values()]
 
 
 def _group(loss: Loss) -> tuple[object, ...]:
@@ -114,10 +139,32 @@ def _group(loss: Loss) -> tuple[object, ...]:
             return RedirectedAway, target, winner
         case LostHost(owner=owner):
             return LostHost, owner
+        case LeftOut():
+            return (LeftOut,)
+        case NotReached(host=host):
+            return NotReached, host
 
 
-def _sentence(route: ObjectRef, loss: Loss, hosts: str) -> tuple[Reason, str, str]:
+def _sentence(route: ObjectRef, group: Sequence[Loss], hosts: str) -> tuple[Reason, str, str]:
+    """`group`: losses of one kind that are told together."""
+    loss = group[0]
     match loss:
+        case LeftOut(field=path, match=match):
+            others = len({one.field for one in group if isinstance(one, LeftOut)}) - 1
+            more = f" and {others:,} more of the Route's matches" if others else ""
+            text = (
+                f"{path} ({words(match)}){more} on {hosts}: no room, left out: {LIMITS}, and older Routes go first, then "
+                "those first by name; use fewer conditions, or another path or host."
+            )
+            return Reason.UNSUPPORTED_VALUE, text, path
+        case NotReached(field=path, matches=matches, path=below, paths=paths):
+            more = f" and {paths - 1:,} more path{'s' if paths > 2 else ''}" if paths > 1 else ""
+            count = f"{path} and {matches - 1:,} more of the Route's matches do" if matches > 1 else f"{path} does"
+            text = (
+                f"{count} not count for {below}{more} on {hosts}: {LIMITS}, and those of longer paths go first; use "
+                "fewer conditions, or another host."
+            )
+            return Reason.UNSUPPORTED_VALUE, text, path
         case LostMatch(field=path, match=match, winner=winner):
             if winner.ref == route:
                 text = (

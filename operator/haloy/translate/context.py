@@ -37,6 +37,8 @@ class Context:
     `excluded`: objects or fields that the proxy refused, with its words; they are left out. `require_grants`: a Route
     needs the Backend's consent (allowedRoutes) to cross namespaces. `host_ownership`: a host belongs to the namespace
     of its oldest Route. Both are for clusters; in a directory all files are one person's.
+    `max_regexes_each`: regular expressions that the Routes of a namespace may have, `max_regexes`: those of all. Each costs every
+    request with conditions about 0.15 microseconds.
     """
 
     fleet: Fleet
@@ -48,12 +50,14 @@ class Context:
     require_grants: bool = False
     host_ownership: bool = False
     default_check: HealthCheck = DEFAULT_CHECK
-    max_regexes: int = 100
+    max_regexes_each: int = 100
+    max_regexes: int = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The Model with its secrets, and what was found out about every object of the fleet, sorted by ref."""
+    """The Model with its secrets, and what was found out about every object of the fleet. `reports` are sorted by ref if nothing was known
+    before; with a memo new ones come last."""
 
     delivery: Delivery
     reports: Mapping[ObjectRef, Report]

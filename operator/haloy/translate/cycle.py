@@ -24,6 +24,7 @@ from haloy.translate.reads import Fact, Facts, Key, Names, Reads, differences
 from haloy.translate.reports import report_policy, report_route, report_secret
 from haloy.translate.routes import RouteFacts, RouteUnit, facts_of, seniority, translate_route
 from haloy.translate.secret_stage import SecretStage
+from haloy.translate.shares import Share, short_shares
 
 Value = TypeVar("Value")
 
@@ -173,17 +174,11 @@ class _Cycle:
                     self._memo.checked.drop(policy)
         return unusable if unusable != self._last.unusable else self._last.unusable
 
-    def _short(self, expressions: Mapping[ObjectRef, RouteFacts]) -> dict[ObjectRef, int]:
-        """Who comes too late for the fleet's limit of regular expressions, and how many of its own still fit: senior Routes go
-        first."""
-        left = self._context.max_regexes
-        short: dict[ObjectRef, int] = {}
-        for _, ref in sorted(seniority(ref, facts.created) for ref, facts in expressions.items()):
-            count = expressions[ref].regexes
-            if count > left:
-                short[ref] = left
-            left = max(0, left - count)
-        return short
+    def _short(self, expressions: Mapping[ObjectRef, RouteFacts]) -> dict[ObjectRef, Share]:
+        """Who comes too late for the limits of regular expressions: senior Routes go first."""
+        ranked = sorted(seniority(ref, facts.created) for ref, facts in expressions.items())
+        wanting = ((ref, expressions[ref].regexes) for _, ref in ranked)
+        return short_shares(wanting, each=self._context.max_regexes_each, fleet=self._context.max_regexes)
 
     def _translate_routes(self) -> None:
         table = self._memo.routes
@@ -272,7 +267,7 @@ class _Cycle:
         return claims is not None and claims[0][1].namespace == unit.ref.namespace
 
     def _report(self) -> Revised[ObjectRef, Report]:
-        """A Report for every object of the fleet, sorted by ref."""
+        """A Report for every object of the fleet."""
         refused = {key for fact, key in self._changed if fact is Fact.REFUSED and isinstance(key, ObjectRef)}
         pending = {*self._touched, *self._to_report, *self._parts.others_in_use, *refused}
         found: dict[ObjectRef, Report] = {}
@@ -284,7 +279,7 @@ class _Cycle:
                 self._memo.reports.drop(ref)
             else:
                 found[ref] = report
-        return self._last.reports.revised(found, gone, in_order=True)
+        return self._last.reports.revised(found, gone)
 
     def _report_of(self, ref: ObjectRef) -> Report | None:
         """None: there is no such object in the fleet, or nobody wrote it."""

@@ -1,7 +1,8 @@
 """What the Routes of a host decide as a whole: whose it is, where it redirects to, and how it speaks TLS."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import HostTls
@@ -57,6 +58,27 @@ def build_frame(
     redirect = _redirect(host, holders, counting, first) if counting else None
     tls = _tls(host, holders, last)
     return Frame(owner, redirect, tls, tuple(sorted([unit.ref for unit in holders])), grouped(first), grouped(last))
+
+
+def joined(
+    frame: Frame, senior: ObjectRef, routes: Mapping[ObjectRef, tuple[RouteUnit | None, RouteUnit | None]]
+) -> Frame | None:
+    """`frame` after Routes without TLS or canonical host came to a host, or left it, where nobody has asked for either; None: it is to be
+    built anew. `routes`: those that changed, as they were and as they are; `senior`: the first of all that name the host now."""
+    plain = all(
+        unit is None or (unit.tls is None and unit.canonical is None and frame.holds(unit))
+        for pair in routes.values()
+        for unit in pair
+    )
+    settled = frame.redirect is None and frame.tls is None and not (frame.losses_first or frame.losses_last)
+    if not plain or not settled or frame.owner not in (None, senior.namespace):
+        return None
+    sources = list(frame.sources)
+    for ref, (_, now) in routes.items():
+        place = bisect_left(sources, ref)
+        there = place < len(sources) and sources[place] == ref
+        sources[place : place + there] = [ref] if now is not None else []
+    return replace(frame, sources=tuple(sources)) if sources else None
 
 
 def _tls(host: str, holders: Sequence[RouteUnit], losses: list[tuple[ObjectRef, Loss]]) -> HostTls | None:

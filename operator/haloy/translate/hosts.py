@@ -11,23 +11,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import chain
 
+from haloy.model.limits import Budget, Cost, exceeds, total
 from haloy.model.refs import ObjectRef
 from haloy.model.routing import Candidate, HostKind, Match, VirtualHost
-from haloy.translate.conflicts import Loss, LostMatch, grouped
-from haloy.translate.frames import Frame, build_frame
+from haloy.translate.conflicts import LeftOut, Loss, LostMatch, grouped
+from haloy.translate.crowds import crowded_below
+from haloy.translate.frames import Frame, build_frame, joined
 from haloy.translate.matches import PathKey, path_key
 from haloy.translate.routes import Claim, RouteUnit
+from haloy.translate.rules import RankedCandidate
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """All that Routes want of one path of a host: who wants it, senior first, the candidates in order of precedence, how many of
-    each Route's are among them, and what the others lose."""
+    each Route's are among them, what the others lose, and what the conditions of the candidates cost a request."""
 
     claims: tuple[Claim, ...]
     candidates: tuple[Candidate, ...]
     kept: Mapping[ObjectRef, int]
     losses: Mapping[ObjectRef, tuple[Loss, ...]]
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class HostUnit:
-    """`virtual_host` None: every Route that names the host is refused. `order`: the keys of `groups`, sorted."""
+    """`virtual_host` None: every Route that names the host is refused. `order`: the keys of `groups`, sorted. `cost`: of all
+    groups. `crowded`: what is not asked on longer paths."""
 
     host: str
     virtual_host: VirtualHost | None
     frame: Frame
     groups: Mapping[PathKey, Group] = field(default_factory=dict)
     order: tuple[PathKey, ...] = ()
+    cost: Cost = (0, 0, 0)
+    crowded: Mapping[ObjectRef, tuple[Loss, ...]] = field(default_factory=dict)
 
     def share(self, unit: RouteUnit) -> Share:
         """What `unit`, one of the Routes that name the host, has of it."""
@@ -60,11 +67,17 @@ class HostUnit:
         if frame.redirect is not None:
             return Share(self.host, int(frame.redirect in unit.hosts), (*first, *last), redirected=True)
         parts = [self.groups[key] for key in unit.paths if key in self.groups]
-        lost = {loss.field: loss for part in parts for loss in part.losses.get(ref, ()) if isinstance(loss, LostMatch)}
+        lost = {
+            loss.field: loss
+            for part in parts
+            for loss in part.losses.get(ref, ())
+            if isinstance(loss, LostMatch | LeftOut)
+        }
         places = (item.candidate.source.field for item in unit.candidates) if lost else ()
         matches = (lost[place] for place in places if place in lost)
         kept = sum(part.kept.get(ref, 0) for part in parts)
-        return Share(self.host, kept, (*first, *matches, *last), redirected=False)
+        crowded = self.crowded.get(ref, ())
+        return Share(self.host, kept, (*first, *matches, *crowded, *last), redirected=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,9 @@ def build_host(
     """
     frame = before.frame if before is not None else None
     if before is None or frame is None or again or changes.of_terms:
-        made = build_frame(host, [route(ref) for _, ref in claims], ownership=ownership, counts=counts)
+        made = None if frame is None or again else joined(frame, claims[0][1], changes.routes)
+        if made is None:
+            made = build_frame(host, [route(ref) for _, ref in claims], ownership=ownership, counts=counts)
         frame = frame if frame == made else made
     assert frame is not None
     anew = before is None or again or before.frame.owner != frame.owner
@@ -130,6 +145,8 @@ def build_host(
     old_groups = before.groups if before is not None else {}
     touched = _regrouped(claims, route, frame, changes, anew=anew, groups=groups)
     others: list[Group] = []
+    come: list[Cost] = []
+    gone: list[Cost] = []
     for key, wanting in touched.items():
         old = old_groups.get(key)
         new = _group(host, key, wanting, route, old) if wanting else None
@@ -139,6 +156,8 @@ def build_host(
             groups[key] = new
         if new is not old:
             others += [group for group in (old, new) if group is not None]
+            come += [new.cost] if new is not None else []
+            gone += [old.cost] if old is not None else []
     others += [old_groups[key] for key in old_groups.keys() - groups.keys()] if anew else []
     concerned = {*changes.routes, *(ref for group in others for _, ref in group.claims)}
     if before is not None:
@@ -147,7 +166,13 @@ def build_host(
         concerned |= _concerned_by_frame(before.frame, frame, claims)
     order = _ordered(order, groups, touched)
     vhost = _virtual_host(host, frame, groups, order, before, None if anew else touched)
-    return HostUnit(host, vhost, frame, groups, order), concerned
+    crowded = old_crowded = before.crowded if before is not None else {}
+    all_costs = (group.cost for group in groups.values())
+    cost = total(all_costs) if before is None or anew else total((before.cost, *come), gone)
+    if others:
+        crowded = crowded_below(host, groups) if exceeds(cost) else {}
+        concerned |= {ref for ref in {*old_crowded, *crowded} if old_crowded.get(ref) != crowded.get(ref)}
+    return HostUnit(host, vhost, frame, groups, order, cost, crowded), concerned
 
 
 def _regrouped(
@@ -190,20 +215,25 @@ def _regrouped(
 def _group(
     host: str, key: PathKey, claims: Sequence[Claim], route: Callable[[ObjectRef], RouteUnit], old: Group | None
 ) -> Group:
-    """The candidates in order of precedence, each match once. The claims are senior first and sorting is stable, so that what two
-    matches have equal is decided by the Routes."""
-    ranked = [item for _, ref in claims for item in route(ref).paths[key]]
-    ranked.sort(key=lambda item: item.precedence)
-    winners: dict[Match, Candidate] = {}
+    """The candidates in order of precedence, each match once, as many as find room. The claims are senior first and sorting is stable,
+    so that what two matches have equal, and who finds room, is decided by the Routes."""
+    winners: dict[Match, RankedCandidate] = {}
     losses: list[tuple[ObjectRef, Loss]] = []
-    for item in ranked:
-        winner = winners.setdefault(item.candidate.match, item.candidate)
-        if winner is not item.candidate and winner.rule.id != item.candidate.rule.id:
-            lost = LostMatch(host, item.candidate.source.field, item.candidate.match, winner.source)
-            losses.append((item.candidate.rule.route, lost))
-    candidates = tuple(winners.values())
+    budget = Budget()
+    for _, ref in claims:
+        for item in route(ref).paths[key]:
+            match, source = item.candidate.match, item.candidate.source
+            winner = winners.get(match)
+            if winner is None and budget.admits(item.candidate):
+                winners[match] = item
+            elif winner is None:
+                losses.append((ref, LeftOut(host, source.field, match)))
+            elif winner.candidate.rule.id != item.candidate.rule.id:
+                losses.append((ref, LostMatch(host, source.field, match, winner.candidate.source)))
+    ranked = sorted(winners.values(), key=lambda item: item.precedence)
+    candidates = tuple(item.candidate for item in ranked)
     kept = dict(Counter(candidate.rule.route for candidate in candidates))
-    new = Group(tuple(claims), candidates, kept, grouped(losses))
+    new = Group(tuple(claims), candidates, kept, grouped(losses), budget.cost)
     return old if old is not None and old == new else new
 
 

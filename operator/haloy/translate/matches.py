@@ -12,6 +12,9 @@ PathKey = tuple[int, int, str]
 """The path's part of the precedence, and the path: what a host's candidates are grouped by. Of two paths of one kind and length at
 most one fits a request, so their order means nothing; expressions can fit together, so they are one group."""
 
+EXPRESSIONS: PathKey = (2, 0, "")
+"""The group of all that asks for an expression of the path."""
+
 _KINDS = list(PathKind)
 
 
@@ -46,11 +49,21 @@ def path_key(match: Match) -> PathKey:
         case PathKind.EXACT:
             return 0, 0, path.value
         case PathKind.PREFIX:
-            return 1, -len(path.value), path.value
+            return prefix_key(path.value)
         case PathKind.REGEX:
-            return 2, 0, ""
+            return EXPRESSIONS
         case _:
             assert_never(path.kind)
+
+
+def prefix_key(path: str) -> PathKey:
+    """The key of a prefix (`/` itself is the empty string)."""
+    return 1, -len(path), path
+
+
+def is_prefix(key: PathKey) -> bool:
+    """Whether longer paths may inherit what stands at `key`, which is no expression."""
+    return key[0] == 1
 
 
 def regexes_in(match: Match) -> int:

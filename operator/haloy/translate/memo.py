@@ -15,6 +15,7 @@ from haloy.translate.context import Context, Translation
 from haloy.translate.hosts import HostUnit
 from haloy.translate.refused import Complaints, by_object
 from haloy.translate.routes import Claim, RouteFacts, RouteUnit
+from haloy.translate.shares import Share
 from haloy.translate.table import Overlay, Table
 
 
@@ -43,18 +44,19 @@ class Given:
             context.host_ownership,
             context.default_check,
             context.max_regexes,
+            context.max_regexes_each,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a cycle derives from all units together. `short`: how many expressions Routes may have that come too late for all.
+    """What a cycle derives from all units together. `short`: Routes that come too late for all their expressions.
     `due`: the time until which no certificate's validity changes."""
 
     translation: Translation | None = None
     reports: Revised[ObjectRef, Report] = field(default_factory=Revised)
     expressions: Mapping[ObjectRef, RouteFacts] = field(default_factory=dict)
-    short: Mapping[ObjectRef, int] = field(default_factory=dict)
+    short: Mapping[ObjectRef, Share] = field(default_factory=dict)
     unusable: Mapping[ObjectRef, str] = field(default_factory=dict)
     due: datetime | None = None
 

@@ -8,6 +8,7 @@ from haloy.api.snapshot import Object, Resolution, made_of_files
 from haloy.model.refs import ObjectRef
 from haloy.model.revised import differing
 from haloy.translate.certificates import BundleChoice, Choice
+from haloy.translate.shares import Share
 
 
 class Fact(Enum):
@@ -32,7 +33,7 @@ class Fact(Enum):
     UNUSABLE = auto()
     """Ref of a Backend that has no cluster → why, as the end of a sentence."""
     REGEXES = auto()
-    """Ref of a Route → how many of its regular expressions the fleet's limit leaves, if not all."""
+    """Ref of a Route → its Share of the regular expressions, if it does not get all."""
 
 
 Key = tuple[Fact, Hashable]
@@ -107,8 +108,8 @@ class Reads:
         found: str | None = self._ask(Fact.UNUSABLE, backend)
         return found
 
-    def regexes(self, route: ObjectRef) -> int | None:
-        found: int | None = self._ask(Fact.REGEXES, route)
+    def regexes(self, route: ObjectRef) -> Share | None:
+        found: Share | None = self._ask(Fact.REGEXES, route)
         return found
 
 

@@ -4,6 +4,9 @@ Every reference of every kind goes through `resolve_ref`, so that the check on c
 wrote it anew for each field and forgot it five times in 2026: CVE-2026-41174, -71325, -65602, -54761, -44774.)
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason
 from haloy.api.snapshot import Object
 from haloy.api.v1alpha1 import Backend
@@ -12,6 +15,8 @@ from haloy.text import did_you_mean
 from haloy.translate.certificates import listed
 from haloy.translate.reads import Reads
 
+COMPARED = 100
+"""Names that one that is not there is compared with at most."""
 NOT_FOUND = {
     "Backend": Reason.BACKEND_NOT_FOUND,
     "HealthPolicy": Reason.HEALTH_POLICY_NOT_FOUND,
@@ -66,10 +71,16 @@ def _granted(reads: Reads, source: ObjectRef, found: Object | None) -> bool:
             return allowed.selector is not None and allowed.selector.selects(reads.labels(source.namespace))
 
 
+def _near(name: str, names: Sequence[str]) -> Sequence[str]:
+    """Of many names, which are sorted, those that begin most like `name`: comparing takes a while, and many may be looking for one."""
+    place = bisect_left(names, name)
+    return names if len(names) <= COMPARED else names[max(place - COMPARED // 2, 0) : place + COMPARED // 2]
+
+
 def _existing(reads: Reads, target: ObjectRef) -> str:
     names = reads.names(target.kind, target.namespace)
     if not names:
         return f"; namespace {target.namespace} has no {target.kind}"
-    meant = did_you_mean(target.name, names)
+    meant = did_you_mean(target.name, _near(target.name, names))
     hint = f" (did you mean {meant}?)" if meant is not None else ""
     return f"; existing in namespace {target.namespace}: {listed(names)}{hint}"

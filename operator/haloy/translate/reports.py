@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from haloy.api.conditions import ConditionStatus, ConditionType, Finding, Reason, Report
 from haloy.api.v1alpha1 import HealthPolicy, TlsSecret
 from haloy.translate.certificates import Choice, SecretState, listed
-from haloy.translate.conflicts import LostMatch, conflict_findings
+from haloy.translate.conflicts import LeftOut, LostMatch, conflict_findings
 from haloy.translate.hosts import Share
 from haloy.translate.refused import Complaints, refused_findings
 from haloy.translate.routes import RouteUnit
@@ -38,7 +38,7 @@ def report_route(unit: RouteUnit, generation: int, shares: Sequence[Share]) -> R
 def _clusters(unit: RouteUnit, shares: Sequence[Share]) -> tuple[str, ...]:
     """The clusters of all rules that are reached by at least one match on at least one host."""
     serving = sum(share.kept is not None and not share.redirected for share in shares)
-    lost = Counter(loss.field for share in shares for loss in share.losses if isinstance(loss, LostMatch))
+    lost = Counter(loss.field for share in shares for loss in share.losses if isinstance(loss, LostMatch | LeftOut))
     reached = (item.candidate for item in unit.candidates if lost[item.candidate.source.field] < serving)
     names = {target.cluster for candidate in reached for target in candidate.rule.targets}
     return tuple(sorted(name for name in names if name is not None))
@@ -48,7 +48,7 @@ def _empty(unit: RouteUnit) -> Finding:
     """Every match was left out for a reason of its own, said by the other findings."""
     partial = [finding for finding in unit.findings if finding.type is ConditionType.PARTIALLY_INVALID]
     reason = partial[0].reason if partial else Reason.INVALID
-    message = "No match of the Route is left, see PartiallyInvalid."
+    message = " ".join(["No match of the Route is left.", *(finding.message for finding in partial[:1])])
     return Finding(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message)
 
 

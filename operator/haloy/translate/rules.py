@@ -14,6 +14,7 @@ from haloy.translate.matches import Precedence, precedence, regexes_in, translat
 from haloy.translate.reads import Reads
 from haloy.translate.references import resolve_ref, unresolved
 from haloy.translate.refused import Complaints, refused_part
+from haloy.translate.shares import Share
 
 MAX_WEIGHT = 1_000_000
 _IN_RULE = re.compile(r"spec\.rules\[(\d+)\](?:\.matches\[(\d+)\])?(.*)")
@@ -44,7 +45,8 @@ def translate_rules(route: Route, reads: Reads, *, require_grants: bool, complai
     """`complaints`: the parts that the proxy refused."""
     candidates: list[RankedCandidate] = []
     findings: list[Finding] = []
-    allowance = reads.regexes(route.ref)
+    share = reads.regexes(route.ref)
+    left = share.left if share is not None else 0
     for index, item in enumerate(route.spec.rules):
         path = f"spec.rules[{index}]"
         complaint = _about(index, complaints)
@@ -65,11 +67,11 @@ def translate_rules(route: Route, reads: Reads, *, require_grants: bool, complai
                 continue
             match = translate_match(written)
             expressions = regexes_in(match)
-            if allowance is not None and expressions:
-                if expressions > allowance:
-                    findings.append(_too_many_regexes(source, words(match)))
+            if share is not None and expressions:
+                if expressions > left:
+                    findings.append(_too_many_regexes(source, words(match), route.ref.namespace, share))
                     continue
-                allowance -= expressions
+                left -= expressions
             candidates.append(RankedCandidate(precedence(match), Candidate(match, rule, FieldRef(route.ref, source))))
     candidates.sort(key=lambda ranked: ranked.precedence)
     return Rules(tuple(candidates), tuple(findings))
@@ -144,10 +146,11 @@ def _no_weight(path: str) -> Finding:
     return Finding(ConditionType.PARTIALLY_INVALID, ConditionStatus.TRUE, Reason.UNSUPPORTED_VALUE, message, field)
 
 
-def _too_many_regexes(path: str, shown: str) -> Finding:
+def _too_many_regexes(path: str, shown: str, namespace: str, share: Share) -> Finding:
+    whose = "all Routes together" if share.fleet else f"the Routes of namespace {namespace}"
     message = (
-        f"{path} ({shown}): the fleet's limit of regular expressions is reached, so this match is left out; "
-        "use Exact or PathPrefix, or have the limit raised."
+        f"{path} ({shown}) is left out: {whose} may have {share.limit} regular expressions, and those of older Routes, then "
+        "of those first by name, go first; use Exact or PathPrefix, or remove other expressions."
     )
     return Finding(ConditionType.PARTIALLY_INVALID, ConditionStatus.TRUE, Reason.UNSUPPORTED_VALUE, message, path)
 

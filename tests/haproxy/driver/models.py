@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from haloy.clock import Clock
 from haloy.model.cluster import Cluster, Endpoint
 from haloy.model.health import HealthCheck
 from haloy.model.listener import Bind, Fleet, Listener
@@ -90,7 +91,7 @@ async def settled(proxy: Haproxy) -> None:
 
 @asynccontextmanager
 async def haproxy(
-    directory: Path, fleet: Fleet, events: list[Event] | None = None, **changes: float
+    directory: Path, fleet: Fleet, events: list[Event] | None = None, clock: Clock | None = None, **changes: float
 ) -> AsyncIterator[Haproxy]:
     """A started Haproxy, stopped in the end."""
     settings = HaproxySettings(
@@ -105,7 +106,7 @@ async def haproxy(
         max_spare_slots=int(changes.get("max_spare_slots", 64)),
         lua=bool(changes.get("lua", 1)),
     )
-    made = Haproxy(settings, on_event=(events if events is not None else []).append)
+    made = Haproxy(settings, clock=clock, on_event=(events if events is not None else []).append)
     try:
         await made.start()
         yield made

@@ -55,7 +55,8 @@ async def check(binary: Path, directory: Path, structural: bool, point: int) -> 
             assert outcome.revision == "after"
 
             async def settled() -> bool:
-                return await truth(proxy.api) == expected(artifacts, content)
+                async with proxy.transactions.lock:  # nothing is deleted between two answers
+                    return await truth(proxy.api) == expected(artifacts, content)
 
             await eventually(settled, f"HAProxy does what is wanted after a crash at {point}")
             again = await proxy.transactions.reload(

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section
 from haloy.proxies.haproxy.plan.plan import WORDS, plan
 from haloy.proxies.haproxy.plan.running import Running
@@ -21,7 +22,7 @@ def test_a_backend_with_settings_that_no_slot_has() -> None:
     after = laid_out(slot(0), slot(0, holds="web/b", profile="q"), slot(1, holds="web/c", profile="q"))
     assert reasons(laid_out(slot(0)), after) == [
         "new-profile: backend/web/b: no slot has this combination of settings yet "
-        "(profile q: 'balance p' became 'balance q'), and 1 more Backends want it"
+        "(profile q: 'balance p' became 'balance q'), and 1 more Backend wants it"
     ]
 
 
@@ -35,7 +36,7 @@ def test_more_backends_than_free_slots() -> None:
 def test_spare_slots_alone() -> None:
     after = laid_out(slot(0, holds="web/a"), slot(1))
     assert reasons(laid_out(slot(0, holds="web/a")), after) == [
-        "pool-refill: the spare slots are laid out anew, from slot.p.1 on"
+        "pool-refill: the spare slots are laid out anew, those of profile p first"
     ]
 
 
@@ -82,8 +83,37 @@ def test_rules_name_each_route_and_settings_name_none() -> None:
     after = "frontend http\n  bind :81\n\n  # Route web/shop spec.rules[0]\n  acl c\n  # Route web/cart spec.rules[0]\n  acl b\n"
     assert reasons(wanted(frontend=before), wanted(frontend=after)) == [
         "settings-changed: the settings of section http changed: 'bind :80' became 'bind :81'",
-        "compiled-rules: route/web/shop: the rules of section http changed: 'acl a' became 'acl c'",
+        "compiled-rules: route/web/shop: spec.rules[0] changed: HAProxy compiles it",
     ]
+
+
+def test_one_reason_names_all_fields_of_a_route_wherever_they_are_compiled() -> None:
+    fields = [f"spec.rules[{number}].filters[0]" for number in range(8)]
+    before, after = (
+        Artifacts("r", tuple(Fragment(name, sections) for name, sections in (("1", listeners), ("2", rules))))
+        for listeners, rules in (
+            ((Section("listener.http", "frontend listener.http\n"),), (Section("slot.p.0", "backend slot.p.0\n"),)),
+            (
+                (
+                    Section(
+                        "listener.http",
+                        "frontend listener.http\n  # Route web/shop spec.rules[0].matches[0]\n  acl a\n",
+                    ),
+                ),
+                (
+                    Section("slot.p.0", f"backend slot.p.0\n  # Route web/shop {fields[0]}\n  x\n"),
+                    Section(
+                        "rule.web.shop:r_2",
+                        "".join(f"  # Route web/shop {one}\n  x\n" for one in fields[1:]),
+                        ObjectRef("Route", "web", "shop"),
+                    ),
+                ),
+            ),
+        )
+    )
+    found = reasons(before, after)
+    told = ", ".join(["spec.rules[0].matches[0]", *fields[:4]])
+    assert found == [f"compiled-rules: route/web/shop: {told} and 4 more changed: HAProxy compiles them"]
 
 
 def test_lines_that_several_objects_share_are_told_by_their_purpose() -> None:
@@ -94,9 +124,7 @@ def test_lines_that_several_objects_share_are_told_by_their_purpose() -> None:
             "frontend listener.http\n  bind :80\n  # haloy: HSTS of hosts\n  http-request x\n  # haloy\n",
         )
     )
-    assert reasons(before, after) == [
-        "compiled-rules: the rules of listener http changed (HSTS of hosts): with 'http-request x'"
-    ]
+    assert reasons(before, after) == ["compiled-rules: the rules of listener http changed: HSTS of hosts"]
 
 
 def test_the_sections_of_the_proxy_itself_are_named_in_words() -> None:

@@ -83,7 +83,7 @@ async def test_it_ends_at_the_deadline(haproxy_binary: Path, tmp_path: Path) -> 
 async def test_it_may_come_back_while_it_leaves(haproxy_binary: Path, tmp_path: Path) -> None:
     async with upstreams(2) as (one, two), small(haproxy_binary, tmp_path, free_port()) as proxy:
         await program(proxy, "r1", member(one, 1), member(two, 2))
-        one.delay = 1.5
+        one.delay = 3.0
         tasks = [asyncio.create_task(get(proxy.port, "/shop")) for _ in range(2)]
 
         async def arrived() -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from haloy.model.routing import Target
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.driver import Haproxy
+from haloy.proxies.haproxy.process.run_files import identity
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local, settled
 from tests.haproxy.driver.upstreams import upstreams
 from tests.support.http_client import get
@@ -86,8 +87,8 @@ async def test_a_haloy_that_takes_over_knows_what_rests_and_what_was_counted(tmp
         again = type(proxy._transactions._later._baselines)(tmp_path / "haproxy" / "baselines.jsonl")
         worker = proxy._transactions._present.worker
         assert worker is not None
-        assert again.open(worker) == ""
+        assert again.open(identity(worker)) == ""
         assert again.values == proxy.baselines
         assert again.values[left].requests == 1
-        assert again.open(worker + 1) == ""
-        assert not again.values, "another process has counted nothing"
+        assert again.open(identity(worker).replace(" ", " 1", 1)) == ""
+        assert not again.values, "another process of the same pid, as containers have them, has counted nothing"

@@ -12,7 +12,7 @@ from haloy.model.routing import Target
 from haloy.proxies.base import Applied
 from haloy.proxies.haproxy.apply.journal import JOURNAL, read_journal
 from haloy.proxies.haproxy.apply.record import INDEX, NEXT
-from haloy.proxies.haproxy.events import Event, Noted, Unusable
+from haloy.proxies.haproxy.events import Emptied, Event, Noted, Unusable
 from tests.haproxy.driver.models import cluster, delivery, fleet, haproxy, host, local
 from tests.haproxy.driver.upstreams import Upstream, upstreams
 from tests.support.http_client import get
@@ -73,7 +73,7 @@ async def test_changes_that_no_file_says_yet(tmp_path: Path) -> None:
             f":{installation.members[2].port}" in path.read_text() for path in installation.current.glob("*.cfg")
         )
         assert await installation.answers() == "three"
-        assert not installation.journal.exists()
+        assert installation.journal.read_bytes() == b""
         assert await installation.answers() == "three", "and so they do when it comes up again"
         assert installation.unusable() == []
 
@@ -92,6 +92,24 @@ async def test_damage_in_the_middle_ends_it(tmp_path: Path) -> None:
         installation.journal.write_bytes(content)
         assert await installation.answers() == "one"
         assert ["is damaged" in event.text for event in installation.events if isinstance(event, Noted)] == [True]
+
+
+async def test_a_journal_that_was_lost_is_said(tmp_path: Path) -> None:
+    async with crashed(tmp_path) as installation:
+        installation.journal.unlink()
+        assert await installation.answers() == "one", "what the record says, without the changes since"
+        assert ["it is missing" in event.text for event in installation.events if isinstance(event, Noted)] == [True]
+        installation.events.clear()
+        assert await installation.answers() == "one"
+        assert installation.events[0] == installation.events[-1], "said once; only the start is told"
+
+
+async def test_a_journal_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    async with crashed(tmp_path) as installation:
+        whole = installation.journal.read_bytes()
+        installation.journal.write_bytes(whole[: len(whole) * 2 // 3])
+        assert await installation.answers() in ("one", "two"), "up to the last whole line"
+        assert ["is not whole" in event.text for event in installation.events if isinstance(event, Noted)] == [True]
 
 
 def lose_the_index(current: Path) -> None:
@@ -127,13 +145,15 @@ DAMAGES = [lose_the_index, flip_the_index, truncate_a_record, flip_a_map, claim_
 
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_files_of_several_states_are_not_served(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """The journal cannot be replayed and the files may be of several states; the generation before leads nowhere: 404."""
+    """The journal cannot be replayed and the files may be of several states; the generation before leads nowhere: 404, and
+    an error says so."""
     async with crashed(tmp_path) as installation:
         damage(installation.current)
         name = installation.current.name
         async with haproxy(tmp_path, fleet(installation.http), installation.events) as proxy:
             assert (await get(installation.http, "a.example")).status == 404
             assert set(installation.unusable()) == {name}
+            assert len([event for event in installation.events if isinstance(event, Emptied)]) == 1
             wanted = delivery(fleet(installation.http), HOSTS, [cluster("shop", [local(installation.members[0].port)])])
             assert isinstance(await proxy.apply(wanted), Applied)
         assert await installation.answers() == "one"

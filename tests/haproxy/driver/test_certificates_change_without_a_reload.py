@@ -49,7 +49,11 @@ async def test_from_the_first_to_the_last(haproxy_binary: Path, tmp_path: Path) 
         assert "TLSv1.3" in await proxy.api.call("show", "ssl", "crt-list", "-n", "certs/list.crt-list")
         without_reload(await apply(proxy, tls, "r5", {}))
         assert await shown(tls, "a.example") == leaf(OWN)
-        assert "certs/a.pem" not in await proxy.api.call("show", "ssl", "cert")
+
+        async def dropped() -> bool:
+            return "certs/a.pem" not in await proxy.api.call("show", "ssl", "cert")
+
+        await eventually(dropped, "HAProxy forgets it")
         current = proxy.generations.current()
         assert current is not None
 

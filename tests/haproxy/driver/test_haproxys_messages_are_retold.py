@@ -23,13 +23,13 @@ NAMES = TrueNames(lambda: Layout(placements={"web/shop": Placement("slot.0a1b.3"
             Severity.ALERT,
             "backend 'slot.0a1b.4' has no server available!",
             logging.DEBUG,
-            "backend 'a spare slot [slot.0a1b.4]' has no server available!",
+            "backend 'a spare slot' has no server available!",
         ),
         (
             Severity.WARNING,
             "Server slot.0a1b.3/10.0.0.1:80 is DOWN, reason: Layer4 timeout.",
             logging.DEBUG,
-            "Server web/shop [slot.0a1b.3]/10.0.0.1:80 is DOWN, reason: Layer4 timeout.",
+            "Server web/shop/10.0.0.1:80 is DOWN, reason: Layer4 timeout.",
         ),
         (
             Severity.ALERT,

@@ -174,10 +174,12 @@ async def test_a_full_disk_changes_nothing(ledger: Ledger, generation: Generatio
         await ledger.note(generation, BEFORE, wanted)
     assert content(generation) == before
     obstacle = generation.path / JOURNAL
+    obstacle.unlink()
     obstacle.mkdir()
     with pytest.raises(OSError, match="directory"):
         await ledger.note(generation, BEFORE, wanted)
     obstacle.rmdir()
+    obstacle.touch()
     assert content(generation) == before, "the certificates are put back"
     await ledger.note(generation, BEFORE, wanted)
     assert generation.read("certs/c1.pem") == b"RENEWED"

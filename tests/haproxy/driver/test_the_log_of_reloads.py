@@ -46,3 +46,12 @@ def test_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
 
 def test_none_yet(tmp_path: Path) -> None:
     assert ReloadLog(tmp_path / "reloads.jsonl").read() == ()
+
+
+def test_damaged_bytes_cost_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "reloads.jsonl"
+    ReloadLog(path).append(RECORD)
+    with path.open("ab") as file:
+        file.write(b'{"at": "\xff\n')
+    assert ReloadLog(path).remember(RECORD) == ""
+    assert ReloadLog(path).read() == (RECORD, RECORD)

@@ -111,14 +111,18 @@ def take(running: Running, step: Step, goal: Artifacts) -> Running:
             return Running(goal)
         case NewCertificate(path, digest):
             assert path not in now.pem_files
+            assert path not in running.unused
             return replace(running, artifacts=replace(now, pem_files={**now.pem_files, path: digest}))
         case ReplaceCertificate(path, digest):
-            assert path in now.pem_files
-            return replace(running, artifacts=replace(now, pem_files={**now.pem_files, path: digest}))
+            assert path in now.pem_files or path in running.unused
+            unused = {name: held for name, held in running.unused.items() if name != path}
+            artifacts = replace(now, pem_files={**now.pem_files, path: digest})
+            return replace(running, artifacts=artifacts, unused=unused)
         case DropCertificate(path):
             assert all(path != held.path for held in now.certificates), "in use"
             rest = {name: digest for name, digest in now.pem_files.items() if name != path}
-            return replace(running, artifacts=replace(now, pem_files=rest))
+            unused = {**running.unused, path: now.pem_files[path]}
+            return replace(running, artifacts=replace(now, pem_files=rest), unused=unused)
         case AddCertificateLine(added):
             assert added.path in now.pem_files
             return replace(running, artifacts=replace(now, certificates=(*now.certificates, added)))
@@ -164,7 +168,7 @@ def take(running: Running, step: Step, goal: Artifacts) -> Running:
                 artifacts=replace(now, maps={**now.maps, name: content}),
                 retired={**running.retired, name: retired},
             )
-        case RestSlot(section):
+        case RestSlot(section, _):
             for one in _members(now, section):
                 running = replace(
                     _servers(running, section, drop=one.name), leaving={**running.leaving, (section, one.name): one}

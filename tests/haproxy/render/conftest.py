@@ -8,6 +8,7 @@ import pytest
 
 from haloy.model.model import Model
 from haloy.proxies.haproxy.render.render import render
+from tests.haproxy.render.ways import PROGRAMS, with_programs_only
 from tests.support.running_haproxy import Running, options, running_haproxy
 
 Serve = Callable[..., AbstractAsyncContextManager[Running]]
@@ -15,8 +16,8 @@ Serve = Callable[..., AbstractAsyncContextManager[Running]]
 
 @pytest.fixture
 def serve(haproxy_binary: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Serve:
-    """`async with serve(model)`: the rendered model on a real HAProxy; as a parameter (`BOTH_WAYS`): whether with Lua."""
-    lua: bool = getattr(request, "param", True)
+    """`async with serve(model)`: the rendered model on a real HAProxy; as a parameter (`BOTH_WAYS`): how."""
+    way: bool | str = getattr(request, "param", True)
 
     @asynccontextmanager
     async def running(
@@ -25,7 +26,8 @@ def serve(haproxy_binary: Path, tmp_path: Path, request: pytest.FixtureRequest) 
         environment: Mapping[str, str] | None = None,
         **changes: object,
     ) -> AsyncIterator[Running]:
-        artifacts = render(model, options(tmp_path, **{"lua": lua, **changes}))
+        artifacts = render(model, options(tmp_path, **{"lua": bool(way), **changes}))
+        artifacts = with_programs_only(artifacts) if way == PROGRAMS else artifacts
         async with running_haproxy(haproxy_binary, tmp_path, artifacts, pem=pem, environment=environment) as one:
             yield one
 

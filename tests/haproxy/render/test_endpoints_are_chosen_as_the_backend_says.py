@@ -77,7 +77,7 @@ async def test_a_cookie_binds_a_client_even_to_an_endpoint_that_drains(serve: Se
 
 async def test_more_than_an_endpoint_bears_waits_and_then_fails(serve: Serve) -> None:
     port = free_port()
-    async with upstream("slow", reply=lambda request: Reply(after=1.0)) as slow:
+    async with upstream("slow", reply=lambda request: Reply(after=2.0)) as slow:
         narrow = cluster("web/up", slow.port, connections=Connections(max_per_endpoint=1, queue_timeout=300))
         async with serve(model(fleet(port), EVERYTHING, [narrow])) as running:
             statuses = await asyncio.gather(*(get(port, "a.b") for _ in range(2)))

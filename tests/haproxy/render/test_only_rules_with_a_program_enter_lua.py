@@ -11,7 +11,8 @@ from tests.support.ports import free_port
 from tests.support.upstream import upstream
 
 HEADERS = HeaderModifier(set=(Header("X-Set", "1"),))
-FILTERS = (RequestHeaderModifier(HEADERS), ResponseHeaderModifier(HEADERS), UrlRewrite(hostname="other.example"))
+TWICE = HeaderModifier(add=(Header("X-Add", "1"), Header("X-Add", "2")))
+FILTERS = (RequestHeaderModifier(TWICE), ResponseHeaderModifier(HEADERS), UrlRewrite(hostname="other.example"))
 CONDITION = (ValueMatch("x-env", ValueKind.EXACT, "test"),)
 
 

@@ -72,7 +72,7 @@ async def test_a_websocket_stays_open_both_ways(serve: Serve) -> None:
     )
     accepted = Reply(101, headers, upgrade=True)
     async with upstream("ws", reply=lambda request: accepted) as up:
-        limits = fleet(port, response_timeout=200, tunnel_timeout=60_000)
+        limits = fleet(port, response_timeout=1_000, tunnel_timeout=60_000)
         async with serve(model(limits, EVERYTHING, [cluster("web/up", up.port)])), asyncio.timeout(DEADLINE):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -81,7 +81,7 @@ async def test_a_websocket_stays_open_both_ways(serve: Serve) -> None:
             for word in (b"\x81\x02hi", b"\x81\x05again"):
                 writer.write(word)
                 assert await reader.readexactly(len(word)) == word
-            await asyncio.sleep(0.5)  # longer than the response time-out: the tunnel has its own
+            await asyncio.sleep(1.5)  # longer than the response time-out: the tunnel has its own
             writer.write(b"later")
             assert await reader.readexactly(5) == b"later"
             writer.close()

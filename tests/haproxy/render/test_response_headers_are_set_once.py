@@ -26,7 +26,7 @@ async def test_a_known_and_an_unknown_name_are_each_set_once(serve: Serve) -> No
             text = "1\\ after\\ x-set%20replace%201%20mixed%20x-new%20replace%201%20new"
             await running.ask(f"add map maps/programs.map {new} {text}")
             name = next(line.split()[1] for line in entries if "unknown" in line)
-            await running.ask(f"set map maps/rules.map {name} {new}:{record.partition(':')[2]}")
+            await running.ask(f"set map maps/rules.map {name} {new}:{record.rpartition(':')[2]}")
             unknown = await get(port, "a.b", "/unknown")
             untouched = await get(port, "a.b", "/plain")
     assert known.all("x-set") == ["new; a=\"%[src]\" 'b'"]

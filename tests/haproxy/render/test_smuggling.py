@@ -31,6 +31,10 @@ REFUSED = {
     "encoded dot segments": b"GET /a/%2e%2E/b HTTP/1.1\r\n" + H + b"\r\n",
     "half encoded dot segments": b"GET /a/.%2e/b HTTP/1.1\r\n" + H + b"\r\n",
     "dot segments with a parameter": b"GET /a/..;x/b HTTP/1.1\r\n" + H + b"\r\n",
+    "dot segments between encoded slashes": b"GET /p/..%2f..%2Fx HTTP/1.1\r\n" + H + b"\r\n",
+    "dot segments behind an encoded slash": b"GET /p%2f../x HTTP/1.1\r\n" + H + b"\r\n",
+    "dot segments and an encoded backslash": b"GET /p/%2e.%5c..%5Cx HTTP/1.1\r\n" + H + b"\r\n",
+    "dot segments and backslashes": b"GET /p\\..\\x HTTP/1.1\r\n" + H + b"\r\n",
     "an encoded nul": b"GET /a%00b HTTP/1.1\r\n" + H + b"\r\n",
     "a nul": b"GET /a\0b HTTP/1.1\r\n" + H + b"\r\n",
     "a nul in a header": b"GET / HTTP/1.1\r\n" + H + b"X-A: a\0b\r\n\r\n",
@@ -53,7 +57,7 @@ ONCE = {
     "the same length twice": b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
     "a folded header": b"GET / HTTP/1.1\r\n" + H + b"X-A: a\r\n b\r\n\r\n",
     "chunked in capitals": b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n",
-    "encoded slashes": b"GET /a%2f..%2fb HTTP/1.1\r\n" + H + b"\r\n",
+    "encoded slashes": b"GET /a%2fb..%2f..c?x=%2f..%2f HTTP/1.1\r\n" + H + b"\r\n",
     "dots that are no segment": b"GET /a..b/...?x=/../ HTTP/1.1\r\n" + H + b"\r\n",
 }
 

@@ -82,7 +82,9 @@ class History:
         for name, placement in before.placements.items():
             now = after.placements.get(name)
             for one in placement.servers:
-                if now is None or now.slot != placement.slot or one not in now.servers:
+                if now is None or now.slot != placement.slot:
+                    leaving |= {(placement.slot, one.name): one} if placement.slot in after.resting else {}
+                elif one not in now.servers:
                     leaving[placement.slot, one.name] = one
         self.layout, self.leaving = after, leaving
         return before, after

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from haloy.proxies.haproxy.slots.lay_out import free, lay_out, shortage
-from haloy.proxies.haproxy.slots.layout import EMPTY, Demand, Pools
+from haloy.proxies.haproxy.slots.layout import EMPTY, Demand, Layout, Pools, slot_name
 from haloy.proxies.haproxy.slots.well_known import WELL_KNOWN_HEADERS
 from tests.haproxy.slots.layouts import EXPRESSIONS, PROFILES, demand, plain, server
 
@@ -59,13 +59,53 @@ def test_all_profiles_together_have_no_more_than_the_most() -> None:
     assert set(free(lay_out(EMPTY, many, Pools(128, 2))).values()) == {1}
 
 
-def test_a_pool_shrinks_as_far_as_its_top_is_free_and_an_unused_one_goes() -> None:
+def left_over(pools: Pools, *names: str) -> Layout:
+    """A hundred Clusters were there; these are left, and all else has come to rest."""
+    full = lay_out(EMPTY, plain(100), pools)
+    last = Demand({name: plain(100).clusters[name] for name in names})
+    return replace(lay_out(full, last, pools), resting=frozenset())
+
+
+def wanted(layout: Layout) -> Demand:
+    return Demand({name: plain(100).clusters[name] for name in layout.placements})
+
+
+def test_a_pool_that_few_are_left_in_is_closed_up_with_a_reload_only() -> None:
+    before = left_over(Pools(4), "web/002", "web/098", "web/099")
+    assert lay_out(before, wanted(before), Pools(4)).slots == before.slots
+    kept = lay_out(before, wanted(before), Pools(4), fresh=True)
+    assert kept.slots == {FIRST: 7}
+    slots = {name: placement.slot for name, placement in kept.placements.items()}
+    assert slots == {
+        "web/002": slot_name(FIRST, 2),
+        "web/098": slot_name(FIRST, 0),
+        "web/099": slot_name(FIRST, 1),
+    }
+    assert lay_out(kept, wanted(kept), Pools(4), fresh=True) == kept
+
+
+def test_nobody_moves_for_a_few_slots() -> None:
+    before = left_over(Pools(50), "web/099")
+    kept = lay_out(before, wanted(before), Pools(50), fresh=True)
+    assert (kept.slots, kept.placements) == ({FIRST: 100}, before.placements)
+    assert lay_out(before, wanted(before), Pools(49), fresh=True).slots == {FIRST: 50}
+
+
+def test_what_rests_keeps_no_pool_large_over_a_reload() -> None:
     full = lay_out(EMPTY, plain(100), Pools(4))
-    last = Demand({"web/099": plain(100).clusters["web/099"]})
-    kept = lay_out(replace(lay_out(full, last, Pools(4)), resting=frozenset()), last, Pools(4), fresh=True)
-    assert kept.slots == {FIRST: 100}
-    other = lay_out(replace(kept, resting=frozenset()), plain(1, profile=1), Pools(4))
-    assert set(other.slots) == {FIRST, PROFILES[1].id}  # its slot rests
+    before = lay_out(full, plain(1), Pools(4))
+    assert len(before.resting) == 99
+    kept = lay_out(before, plain(1), Pools(4), fresh=True)
+    assert kept.slots == {FIRST: 104}, "so many are in use still"
+    top = replace(before, resting=frozenset({slot_name(FIRST, 99)}))
+    kept = lay_out(top, plain(1), Pools(4), fresh=True)
+    assert (kept.slots, kept.resting) == ({FIRST: 5}, frozenset())
+
+
+def test_an_unused_pool_goes() -> None:
+    before = left_over(Pools(4))
+    other = lay_out(replace(before, resting=frozenset({slot_name(FIRST, 0)})), plain(1, profile=1), Pools(4))
+    assert set(other.slots) == {FIRST, PROFILES[1].id}  # a slot of it rests
     gone = lay_out(replace(other, resting=frozenset()), plain(1, profile=1), Pools(4), fresh=True)
     assert set(gone.slots) == {PROFILES[1].id}
     assert set(gone.profiles) == set(gone.slots)

@@ -64,7 +64,7 @@ def _fingerprint(site: Product, host: str) -> str:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", site.https), timeout=5) as plain_socket,
+        socket.create_connection(("127.0.0.1", site.https), timeout=30) as plain_socket,
         context.wrap_socket(plain_socket, server_hostname=host) as session,
     ):
         return hashlib.sha256(session.getpeercert(binary_form=True) or b"").hexdigest()

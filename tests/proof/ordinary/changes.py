@@ -1,6 +1,6 @@
 """Every ordinary change, as files before and after it and as what a client sees.
 
-Each has a host of its own, `<name>.test`, and the upstreams `a`, `b` (plain) and `s` (TLS).
+Each has a host of its own, `<name>.test`, and the upstreams `a`, `b` (plain), `s` (TLS) and `m` (TLS, of clients with a certificate).
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ class Surroundings:
 
     upstream: Callable[[str], Echo]
     tls_upstream: Echo
+    mutual_upstream: Echo
     authority: Authority
     pairs: dict[str, Pair] = field(default_factory=dict)
 

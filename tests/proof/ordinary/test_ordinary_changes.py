@@ -21,8 +21,12 @@ Site = tuple[Product, dict[OrdinaryChange, Case], int]
 def site(product: Product, upstreams: Callable[[str], Echo]) -> Iterator[Site]:
     """Everything as it is before any of the changes; a Backend of LeastConnections makes its profile a known one."""
     authority = Authority()
-    with echo("s", tls=authority.issue("s.internal").context()) as tls_upstream:
-        near = Surroundings(upstreams, tls_upstream, authority)
+    mutual = authority.issue("m.internal").context(client_ca=authority.pem)
+    with (
+        echo("s", tls=authority.issue("s.internal").context()) as tls_upstream,
+        echo("m", tls=mutual) as mutual_upstream,
+    ):
+        near = Surroundings(upstreams, tls_upstream, mutual_upstream, authority)
         upstreams("slow").delay = 0.3
         found = {**cases(near), **certificate_cases(near)}
         other = near.backend("least", "a", extra="loadBalancing: {algorithm: LeastConnections}")
@@ -31,7 +35,7 @@ def site(product: Product, upstreams: Callable[[str], Echo]) -> Iterator[Site]:
         for case in found.values():
             for name, text in case.before.items():
                 product.write(f"{name}.yaml", text)
-        for name in ("least", "known-profile", "renewed-certificate", "check-rhythm"):
+        for name in ("least", "known-profile", "renewed-certificate", "client-certificate", "check-rhythm"):
             product.wait_condition("Route", name, "Programmed", "True")
         _settled(product)
         yield product, found, product.reload_count()

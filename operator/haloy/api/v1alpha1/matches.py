@@ -10,7 +10,7 @@ from haloy.api.problems import Problem, shown
 from haloy.api.v1alpha1.base import ApiModel
 from haloy.api.v1alpha1.common import HeaderName, ValueMatchType
 from haloy.api.v1alpha1.lists import ListMap
-from haloy.api.v1alpha1.patterns import AMBIGUOUS_PATH, FIELD_VALUE, PATH, PRINTABLE
+from haloy.api.v1alpha1.patterns import AMBIGUOUS_PATH, FIELD_VALUE, PATH, PRINTABLE, QUERY_NAME
 from haloy.api.v1alpha1.regex import MAX_LENGTH, check_regex
 from haloy.api.v1alpha1.rule import Rule
 
@@ -108,8 +108,9 @@ class HeaderMatch(ApiModel):
 class QueryParamMatch(ApiModel):
     """A condition on a query parameter. Where the parameter is repeated, one occurrence that fits is enough."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)] = Field(
-        description="Name of the parameter; case matters.", examples=["v"]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=QUERY_NAME)] = Field(
+        description="Name of the parameter, as it stands in the URL; case matters. Only the value is decoded.",
+        examples=["v"],
     )
     type: ValueMatchType = Field(
         default="Exact",

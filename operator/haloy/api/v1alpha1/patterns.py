@@ -14,6 +14,9 @@ LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 TOKEN = r"^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$"
 FIELD_VALUE = r"^[!-~]([\t -~]*[!-~])?$"
+QUERY_NAME = r"^[!\"$'-*,-:<>@-~]+$"
+"""Visible ASCII without `& = ; ?`, which end a name, `% +`, which mean something else, and `#`, which ends the query: names
+are compared as they stand in the URL."""
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
@@ -48,6 +51,8 @@ HELP: Mapping[str, str] = MappingProxyType(
         TOKEN: "is not a name for a header or cookie; use letters, digits and hyphens, for example x-env (RFC 9110, "
         "5.6.2)",
         FIELD_VALUE: "is not a header's value; use visible ASCII characters, with blanks inside only (RFC 9110, 5.5)",
+        QUERY_NAME: "is not the name of a query parameter; use visible ASCII characters without & = ; ? % + and #, since "
+        "names are compared as they stand in the URL",
         PRINTABLE: "has control characters; remove them, line breaks included",
         TEXT: "has control characters; use text, tabs and line breaks only",
         HOST: f"{_HOST}; a wildcard is not possible here",

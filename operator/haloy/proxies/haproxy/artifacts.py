@@ -3,7 +3,7 @@
 The configuration directory that these values stand for (all names relative to it; HAProxy reads it with `-f DIR` and
 `default-path config`, so the same relative names are the Runtime API's names of maps and certificates):
 
-    00-global.cfg 10-defaults.cfg 20-frontends.cfg 25-rules.cfg 30-slots-PROFILE-NN.cfg
+    00-global.cfg 10-defaults.cfg 20-frontends.cfg 25-rules.cfg 30-slots-*.cfg
     maps/*.map      data for lookups, changed at run time
     files/*         bodies and lists
     certs/*.pem     chain and key, certs/list.crt-list names them by SNI
@@ -109,6 +109,13 @@ class Artifacts:
     pem_files: Mapping[str, str] = field(default_factory=dict)
     certificates: tuple[CertificateLine, ...] = ()
     layout: Layout = EMPTY
+
+
+def leads_somewhere(artifacts: Artifacts) -> bool:
+    """Whether anything in it was made from an object of somebody's: a path of a host, or a section."""
+    if any(section.source is not None for fragment in artifacts.fragments for section in fragment.sections):
+        return True
+    return any("/" in key for key in artifacts.maps.get("maps/paths.map", {}))
 
 
 def clusters_by_section(artifacts: Artifacts) -> dict[str, str]:

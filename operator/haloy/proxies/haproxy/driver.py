@@ -11,6 +11,7 @@ from haloy.model.health import Observation
 from haloy.model.model import Delivery, Model
 from haloy.proxies.base import Failed, Measurements, Outcome, ProxyInfo, Refusal, ReloadCause, ReloadReason, Traffic
 from haloy.proxies.haproxy import names
+from haloy.proxies.haproxy.apply.crowd import too_many_profiles
 from haloy.proxies.haproxy.apply.diagnose import Culprits, missing_materials, refusals
 from haloy.proxies.haproxy.apply.generations import Generations, digest_of
 from haloy.proxies.haproxy.apply.isolate import unacceptable, unwritable
@@ -18,8 +19,8 @@ from haloy.proxies.haproxy.apply.journal import JOURNAL
 from haloy.proxies.haproxy.apply.reload_log import ReloadLog
 from haloy.proxies.haproxy.apply.reloading import Target
 from haloy.proxies.haproxy.apply.transaction import Transactions
-from haloy.proxies.haproxy.artifacts import Artifacts, clusters_by_section
-from haloy.proxies.haproxy.events import Died, Event, Noted, Reloaded, Started, Unusable
+from haloy.proxies.haproxy.artifacts import Artifacts, clusters_by_section, leads_somewhere
+from haloy.proxies.haproxy.events import Died, Emptied, Event, Noted, Reloaded, Started, Unusable
 from haloy.proxies.haproxy.observe.capacity import capacity
 from haloy.proxies.haproxy.observe.health_log import HealthLog, Hints
 from haloy.proxies.haproxy.observe.measure import measure
@@ -79,7 +80,8 @@ class Haproxy:
         self._api: RuntimeApi | None = None
         self._options: HaproxyOptions | None = None
         self._memo = RenderMemo()
-        self._retelling = Retelling(TrueNames(self._layout))
+        self._names = TrueNames(self._layout)
+        self._retelling = Retelling(self._names)
         self._fallback: bytes = b""
 
     @property
@@ -180,7 +182,10 @@ class Haproxy:
         A reload that comes too soon after the one before is not waited for: whatever leads to nothing that waits for it is
         live at once all the same, and Postponed says when to come back with what is wanted by then.
         """
-        transactions = self._opened()
+        outcome = await self._apply(delivery, self._opened())
+        return replace(outcome, idle=not self._leads_somewhere()) if isinstance(outcome, Failed) else outcome
+
+    async def _apply(self, delivery: Delivery, transactions: Transactions) -> Outcome:
         began = self._clock.monotonic()
         materials = {digest: one.pem.reveal() for digest, one in delivery.materials.items()}
         try:
@@ -188,6 +193,8 @@ class Haproxy:
         except UnsafeValueError as error:
             culprits = await unwritable(delivery.model, self._render_options(), error)
             return Failed(transactions.revision, "render", culprits, self._clock.monotonic() - began)
+        if crowd := too_many_profiles(target.artifacts.layout, transactions.layout, delivery.model):
+            return Failed(transactions.revision, "render", crowd, self._clock.monotonic() - began)
         missing = missing_materials(target.artifacts, target.materials, delivery.model)
         if missing:
             return Failed(transactions.revision, "render", missing, self._clock.monotonic() - began)
@@ -195,8 +202,8 @@ class Haproxy:
         if self._health_log is not None:
             self._health_log.wake()
         if isinstance(outcome, Failed) and outcome.step == "check" and not _named(outcome):
-            return await self._isolated(outcome, target)
-        return outcome
+            outcome = await self._isolated(outcome, target, delivery.model)
+        return TrueNames(lambda: target.artifacts.layout, self._layout).outcome(outcome)
 
     async def reload(self) -> Outcome:
         """Reload what is live because a person asked for it."""
@@ -310,18 +317,22 @@ class Haproxy:
             raise RuntimeError("start() comes first")
         return self._options
 
-    async def _isolated(self, failed: Failed, target: Target) -> Failed:
+    async def _isolated(self, failed: Failed, target: Target, model: Model) -> Failed:
         """`failed` with the culprits by name, where HAProxy did not say them."""
         process = None if self._supervisor is None else self._supervisor.process
         if process is None:
             return failed
         folder = self._root.absolute() / "isolating"
         try:
-            found = await unacceptable(target.artifacts, target.pem, config_files, process.check, folder)
+            found = await unacceptable(model, self._render_options(), target.pem, process.check, folder)
         except OSError as error:
             _log.warning("what HAProxy refuses could not be narrowed down: %s", error)
             return failed
         return replace(failed, refusals=found) if found else failed
+
+    def _leads_somewhere(self) -> bool:
+        running = self._opened().running
+        return running is not None and leads_somewhere(running.artifacts)
 
     def _layout(self) -> Layout:
         running = None if self._transactions is None else self._transactions.running
@@ -337,15 +348,16 @@ class Haproxy:
             case Reloaded():
                 if event.success:
                     self._reloaded += 1
-                _log.log(logging.INFO if event.success else logging.WARNING, "%s", event)
-            case Died():
-                _log.error("%s", event)
+                level = logging.INFO if event.success else logging.WARNING
+            case Died() | Emptied():
+                level = logging.ERROR
             case Unusable() | Noted():
-                _log.warning("%s", event)
+                level = logging.WARNING
             case Started():
-                _log.info("%s", event)
+                level = logging.INFO
             case _:
                 assert_never(event)
+        _log.log(level, "%s", self._names.translated(str(event)))
         if self._health_log is not None and isinstance(event, Started | Reloaded):
             self._health_log.wake(everything=True)
         self._on_event(event)

@@ -62,6 +62,16 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
+class Emptied:
+    """What was live is lost: none of the generations that lead somewhere could be started. `lost`: which, and why."""
+
+    lost: tuple[Unusable, ...]
+
+    def __str__(self) -> str:
+        return f"HAProxy answers 404 to everything until a change can be applied; what was live is LOST: {_few(list(map(str, self.lost)))}"
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something a person should know."""
 
@@ -71,7 +81,7 @@ class Noted:
         return self.text
 
 
-Event = Died | Started | Reloaded | Unusable | Noted
+Event = Died | Started | Reloaded | Unusable | Emptied | Noted
 
 _SHOWN = 20
 

@@ -51,7 +51,7 @@ class StepFailed(Exception):
 
 async def take(api: RuntimeApi, steps: Sequence[RuntimeStep], materials: Mapping[str, bytes]) -> None:
     """Take `steps` in order; consecutive ones of one kind are sent together. What waits (RemoveServer, RestSlot,
-    RetireMapEntries) is not done here.
+    RetireMapEntries, DropCertificate) is not done here.
 
     `materials`: PEM by digest. Raises StepFailed at the first that fails; nothing after its kind has been tried.
     """
@@ -169,8 +169,6 @@ def _commands(
     limit: int | None,
 ) -> list[Command]:
     match step:
-        case DropCertificate(path):
-            return [certificates.drop_command(path)]
         case AddCertificateLine(line):
             return [certificates.add_line_command(line)]
         case AddServer(section, server):
@@ -183,7 +181,7 @@ def _commands(
             return [servers_runtime.state_command(section, name, state)]
         case DrainServer(section, name):
             return [servers_runtime.maintenance_command(section, name)]
-        case RemoveServer() | RestSlot() | RetireMapEntries():
+        case RemoveServer() | RestSlot() | RetireMapEntries() | DropCertificate():
             return []
         case SetMapEntries():
             return maps_runtime.set_commands(step, limit)

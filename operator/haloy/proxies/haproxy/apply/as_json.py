@@ -12,7 +12,7 @@ from typing import Any
 from haloy.model.cluster import EndpointState
 from haloy.model.refs import ObjectRef
 from haloy.proxies.haproxy.artifacts import CertificateLine, Section, Server
-from haloy.proxies.haproxy.slots.layout import Expression, Layout, Placement, Profile
+from haloy.proxies.haproxy.slots.layout import Change, ChangeKind, Expression, Layout, Placement, Profile
 
 _DIGEST = 16
 _STATES = {state.value: state for state in EndpointState}
@@ -107,6 +107,7 @@ def structure_to_json(layout: Layout) -> dict[str, object]:
         "expressions": [[one.id, one.virtual_host, one.sample, one.pattern] for one in layout.expressions],
         "headers": list(layout.headers),
         "cookies": list(layout.cookies),
+        "changes": [[one.kind.value, one.name] for one in layout.changes],
     }
 
 
@@ -118,4 +119,5 @@ def structure_from_json(data: Any) -> Layout:
         expressions=tuple(Expression(*map(str, one)) for one in data["expressions"]),
         headers=tuple(map(str, data["headers"])),
         cookies=tuple(map(str, data["cookies"])),
+        changes=tuple(Change(ChangeKind(kind), str(name)) for kind, name in data["changes"]),
     )

@@ -13,14 +13,14 @@ _ROOM = 1_000
 
 
 class Baselines:
-    """By slot, for one worker (`worker`: its pid). Appended to, one JSON line for each batch; begun anew with each worker.
+    """By slot, for one worker (`worker`: its identity). Appended to, one JSON line for each batch; begun anew with each worker.
 
     A loss is no more than a metric that starts too high, so nothing is synced. Blocking, and small.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._worker: int | None = None
+        self._worker: str | None = None
         self._values: dict[str, Traffic] = {}
         self._appended = 0
 
@@ -28,8 +28,8 @@ class Baselines:
     def values(self) -> Mapping[str, Traffic]:
         return self._values
 
-    def open(self, worker: int) -> str:
-        """What is known of this worker's slots. Returns why it cannot be kept, "" if it can."""
+    def open(self, worker: str) -> str:
+        """What is known of this worker's slots. A damaged file is told and counts as empty. Returns what to tell, "" if nothing."""
         if worker == self._worker:
             return ""
         self._worker, self._values = worker, {}
@@ -37,9 +37,9 @@ class Baselines:
             self._read(self._path.read_text(encoding="utf-8"), worker)
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self._values = {}
-            return f"the counters of slots that had a Backend before start too high: {error}"
+            return f"the counters of slots that had a Backend before start too high: {type(error).__name__}: {error}"
         return ""
 
     def note(self, counted: Mapping[str, Traffic]) -> str:
@@ -59,7 +59,7 @@ class Baselines:
             return f"the counters of slots that had a Backend before could not be kept: {error}"
         return ""
 
-    def _read(self, text: str, worker: int) -> None:
+    def _read(self, text: str, worker: str) -> None:
         for line in text.splitlines():
             value = json.loads(line)
             if value["worker"] != worker:

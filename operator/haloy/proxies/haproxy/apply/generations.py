@@ -112,7 +112,7 @@ class Generations:
         for name, content in files.items():
             target = unfinished / _checked(name)
             folders |= _make_folders(unfinished, target.parent)
-            if before is not None and _equal(before, name, content, known=name in same):
+            if content and before is not None and _equal(before, name, content, known=name in same):
                 os.link(before.path / name, target)
             else:
                 _write(target, content)

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from haloy.clock import Clock
 from haloy.proxies.base import Refusal, ReloadReason
 from haloy.proxies.haproxy.apply.apply import StepFailed, take
+from haloy.proxies.haproxy.apply.budget import ReloadBudget
+from haloy.proxies.haproxy.apply.deadly import MESSAGE, Deadly
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.later import Later
 from haloy.proxies.haproxy.apply.leftovers import Leftovers
@@ -15,17 +18,23 @@ from haloy.proxies.haproxy.apply.present import Present
 from haloy.proxies.haproxy.apply.record import RecordError
 from haloy.proxies.haproxy.apply.reload_log import ReloadLog, record_of
 from haloy.proxies.haproxy.apply.reloading import Refused, Reloading
+from haloy.proxies.haproxy.apply.replaced import replaced
 from haloy.proxies.haproxy.apply.target import Target, recorded
 from haloy.proxies.haproxy.events import Event, Noted, Reloaded
 from haloy.proxies.haproxy.plan.plan import plan
+from haloy.proxies.haproxy.process.process import HaproxyProcess
 from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
+from haloy.proxies.haproxy.slots.layout import Layout
+from haloy.proxies.haproxy.true_names import TrueNames
 
 _log = logging.getLogger(__name__)
 
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+
 
 class Installing:
-    """Called with the lock of the transactions held. `last`: when a reload was last tried (monotonic), None: never."""
+    """Called with the lock of the transactions held. `budget` is told of every reload, and of those that end HAProxy."""
 
     def __init__(
         self,
@@ -37,6 +46,7 @@ class Installing:
         later: Later,
         clock: Clock,
         notify: Callable[[Event], None],
+        budget: ReloadBudget,
     ) -> None:
         self._api = api
         self._reloading = reloading
@@ -45,8 +55,10 @@ class Installing:
         self._later = later
         self._clock = clock
         self._notify = notify
+        self._budget = budget
+        self._deadly = Deadly()
+        self._generations = generations
         self._leftovers = Leftovers(generations)
-        self.last: float | None = None
 
     async def install(
         self, supervisor: Supervisor, target: Target, reasons: tuple[ReloadReason, ...]
@@ -57,7 +69,7 @@ class Installing:
         """
         present = self._present
         began, former, before = self._clock.monotonic(), present.known, present.generation
-        reload = supervisor.process is not None
+        reload, names = supervisor.process is not None, _true_names(target, present.layout)
         result = await self._reloading.install(supervisor, target, before, present.layout)
         refused = result if isinstance(result, Refused) else None
         if isinstance(result, Generation):
@@ -70,15 +82,24 @@ class Installing:
         elif result.unsure:
             present.running = None
         if refused is not None:
+            refused = replace(refused, refusals=names.refusals(refused.refusals))
+        if isinstance(result, Refused) and result.died is not None:
+            self._deadly.died(target, chance=result.died in _FROM_OUTSIDE)
+            self._budget.exhaust()
+        if refused is not None:
             self._leftovers.add(refused.generation)
         if reload:
             name = result.generation.name if isinstance(result, Refused) else result.name
-            await self._told(name, refused, reasons, self._clock.monotonic() - began)
+            await self._told(name, refused, names.reasons(reasons), self._clock.monotonic() - began)
         if present.generation is not None and (refused is None or not (refused.unsure or present.running is None)):
             note = await asyncio.to_thread(self._leftovers.clear, present.generation)
             if note:
                 self._notify(Noted(note))
         return refused
+
+    def deadly(self, target: Target) -> Refusal | None:
+        """Why `target` must not be tried: HAProxy died of it."""
+        return Refusal(None, MESSAGE) if target in self._deadly else None
 
     def accept(self, generation: Generation, target: Target | None) -> None:
         """Another process serves: it has loaded `target` from `generation`."""
@@ -94,6 +115,36 @@ class Installing:
             known = replace(known, again=before.again, blame=before.blame)
         self.accept(generation, known)
 
+    async def put_link_right(self) -> None:
+        """A link that could not be turned, once, is turned now. Raises OSError."""
+        generation = self._present.generation
+        if generation is not None and self._present.running is not None and self._generations.current() != generation:
+            await asyncio.to_thread(self._generations.activate, generation)
+
+    async def take_up_another(
+        self, process: HaproxyProcess, sleep: Callable[[float], Awaitable[None]]
+    ) -> Target | None:
+        """Where a process serves that somebody else has started: what that was meant to load, to be put right. None: the one
+        that was told serves, or nobody knows what another one has loaded."""
+        present = self._present
+        if present.worker is None or present.known is None:
+            return None
+        if not await replaced(process, present.worker, self._clock, sleep):
+            return None
+        self._notify(Noted("somebody else has reloaded HAProxy; all that it does is read and put right"))
+        await self._api.disconnect()
+        answer = await process.revision()
+        generation = None if answer is None else self._generations.find(answer)
+        if generation is None:
+            present.running = None
+            return None
+        if generation == present.generation:
+            self.accept(generation, present.known)
+        else:
+            await self.accept_recorded(generation)
+        await self.learn()
+        return present.known
+
     async def learn(self, former: frozenset[str] = frozenset()) -> None:
         """Read everything back, and take up what is to be deleted. `former`: slots that rested, by the record."""
         await self._present.learn(self._later.resting)
@@ -103,7 +154,7 @@ class Installing:
         self, name: str, refused: Refused | None, reasons: tuple[ReloadReason, ...], seconds: float
     ) -> None:
         if refused is None or refused.step != "check":
-            self.last = self._clock.monotonic()
+            self._budget.spend(reasons)
         event = Reloaded(name, reasons, seconds, () if refused is None else refused.refusals)
         note = await asyncio.to_thread(self._reload_log.remember, record_of(event, self._clock.now()))
         if note:
@@ -146,6 +197,10 @@ class Installing:
         self._notify(Noted(f"going back to generation {before.name} failed: {switched.why}"))
         if switched.reason:
             self._present.running = None
+
+
+def _true_names(target: Target, before: Layout) -> TrueNames:
+    return TrueNames(lambda: target.artifacts.layout, lambda: before)
 
 
 def _recorded(generation: Generation) -> Target | None:

@@ -3,6 +3,7 @@
 One object must not hurt another, and whoever is to leave objects out has to be told which.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,13 +16,12 @@ from haloy.model.model import Model
 from haloy.model.refs import FieldRef
 from haloy.model.routing import VirtualHost
 from haloy.proxies.base import Refusal
-from haloy.proxies.haproxy.apply.candidate import ConfigFiles
-from haloy.proxies.haproxy.artifacts import Artifacts, Section
 from haloy.proxies.haproxy.options import HaproxyOptions
-from haloy.proxies.haproxy.plan.running import sections
 from haloy.proxies.haproxy.process.alerts import CheckResult
-from haloy.proxies.haproxy.render.render import render
+from haloy.proxies.haproxy.render.render import config_files, render
 from haloy.proxies.haproxy.render.tokens import UnsafeValueError
+from haloy.proxies.haproxy.slots.layout import Pools
+from haloy.proxies.haproxy.true_names import TrueNames
 
 T = TypeVar("T")
 Fails = Callable[[Sequence[T]], Awaitable[bool]]
@@ -49,65 +49,83 @@ async def offenders(items: Sequence[T], fails: Fails[T], most: int = MOST_ATTEMP
     return await search(items)
 
 
+Unit = Cluster | VirtualHost
+"""What can be left out of a Model by itself: a Cluster, or a virtual host of one candidate."""
+
+
 async def unwritable(model: Model, options: HaproxyOptions, error: UnsafeValueError) -> tuple[Refusal, ...]:
     """The objects of `model` that render refuses; never empty."""
-    messages: dict[Cluster | VirtualHost, str] = {}
+    messages: dict[Unit, str] = {}
 
-    async def fails(some: Sequence[Cluster | VirtualHost]) -> bool:
-        hosts = tuple(item for item in some if isinstance(item, VirtualHost))
-        clusters = tuple(item for item in some if isinstance(item, Cluster))
+    async def fails(some: Sequence[Unit]) -> bool:
         try:
-            render(replace(model, virtual_hosts=hosts, clusters=clusters), options)
+            render(_only(model, some), options)
         except UnsafeValueError as refused:
             messages.update({item: str(refused) for item in some})
             return True
         return False
 
-    hosts = [replace(vhost, candidates=(candidate,)) for vhost in model.virtual_hosts for candidate in vhost.candidates]
-    units: list[Cluster | VirtualHost] = [*model.clusters, *hosts]
-    found = await offenders(units, fails)
-    refusals = [
-        Refusal(FieldRef(item.source) if isinstance(item, Cluster) else item.candidates[0].source, messages[item])
-        for item in found
-    ]
-    return tuple(dict.fromkeys(refusals)) or (Refusal(None, str(error)),)
+    found = await offenders(_units(model), fails)
+    return _blamed(found, messages) or (Refusal(None, str(error)),)
 
 
 async def unacceptable(
-    artifacts: Artifacts,
+    model: Model,
+    options: HaproxyOptions,
     pem: Mapping[str, bytes],
-    config_files: ConfigFiles,
     check: Callable[[Path], Awaitable[CheckResult]],
     folder: Path,
 ) -> tuple[Refusal, ...]:
-    """The objects whose sections `haproxy -c` refuses by themselves; () if none does. `folder` is made and removed."""
-    messages: dict[str, str] = {}
+    """The objects of which `haproxy -c` refuses what is made of them alone, be it a section of their own or a line of the
+    frontends; () if there is none. `pem`: by file name. `folder` is made and removed."""
+    messages: dict[Unit, str] = {}
+    bare = replace(options, pools=Pools(0))
 
-    async def fails(some: Sequence[Section]) -> bool:
-        names = {section.name for section in some}
-        fragments = tuple(
-            replace(
-                fragment,
-                sections=tuple(one for one in fragment.sections if one.source is None or one.name in names),
-            )
-            for fragment in artifacts.fragments
-        )
-        files = {**config_files(replace(artifacts, fragments=fragments)), **pem}
-        _write(folder, files)
+    async def fails(some: Sequence[Unit]) -> bool:
+        try:
+            artifacts = render(_only(model, some), bare)
+            files = config_files(artifacts)
+        except UnsafeValueError as refused:
+            messages.update({item: str(refused) for item in some})
+            return True
+        await asyncio.to_thread(_write, folder, {**files, **pem})
         verdict = await check(folder)
         complaint = "; ".join(alert.text for alert in verdict.alerts) or "haproxy -c refuses it without saying why"
-        messages.update(dict.fromkeys(names, complaint))
+        messages.update(dict.fromkeys(some, TrueNames(lambda: artifacts.layout).translated(complaint)))
         return not verdict.ok
 
     try:
         if await fails([]):
             return ()
-        blamed = await offenders([one for one in sections(artifacts).values() if one.source is not None], fails)
+        return _blamed(await offenders(_units(model), fails), messages)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return tuple(
-        Refusal(FieldRef(section.source), messages[section.name]) for section in blamed if section.source is not None
-    )
+
+
+def _units(model: Model) -> list[Unit]:
+    hosts = [replace(vhost, candidates=(candidate,)) for vhost in model.virtual_hosts for candidate in vhost.candidates]
+    return [*model.clusters, *hosts]
+
+
+def _only(model: Model, some: Sequence[Unit]) -> Model:
+    """`model` with nothing but `some`."""
+    clusters = tuple(item for item in some if isinstance(item, Cluster))
+    hosts: dict[str, VirtualHost] = {}
+    for item in some:
+        if isinstance(item, VirtualHost):
+            known = hosts.get(item.host)
+            hosts[item.host] = (
+                item if known is None else replace(known, candidates=(*known.candidates, *item.candidates))
+            )
+    return replace(model, virtual_hosts=tuple(hosts.values()), clusters=clusters)
+
+
+def _blamed(found: Sequence[Unit], messages: Mapping[Unit, str]) -> tuple[Refusal, ...]:
+    refusals = [
+        Refusal(FieldRef(item.source) if isinstance(item, Cluster) else item.candidates[0].source, messages[item])
+        for item in found
+    ]
+    return tuple(dict.fromkeys(refusals))
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -2,7 +2,7 @@
 
 One line for each transaction, `<checksum> <JSON>`, numbered from the record's number on, on the disk before HAProxy is told
 anything. A last line that is not whole is a change that never happened. The file is the generation's own: no hard link to
-it, and no file at all where it would be empty.
+it. It is there from the start, empty, so that one that is missing has been lost.
 """
 
 import os
@@ -23,12 +23,23 @@ class Entries:
     """What a journal says. `values`: in order, each with its number under `seq`. `size`: bytes of that.
 
     `torn`: the last line was not written to its end. `damage`: why something before the last line does not count, else "".
+    `missing`: there is no journal.
     """
 
     values: tuple[Mapping[str, Any], ...] = ()
     size: int = 0
     torn: bool = False
     damage: str = ""
+    missing: bool = False
+
+    @property
+    def lost(self) -> str:
+        """What of it does not count, in words, else ""."""
+        if self.missing:
+            return "it is missing"
+        if self.torn:
+            return "its last line is not whole, as if haloy had been killed while it was written"
+        return self.damage
 
     @property
     def last(self) -> int:
@@ -41,7 +52,7 @@ def read_journal(path: Path) -> Entries:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return Entries()
+        return Entries(missing=True)
     lines = [line + b"\n" for line in content.split(b"\n")]
     lines[-1] = lines[-1][:-1]
     if not lines[-1]:
@@ -106,7 +117,12 @@ class Journal:
                 raise
             self.size = len(content)
         else:
-            self._path.unlink(missing_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             self.size = 0
         _sync_folder(self._path.parent)
 

@@ -14,6 +14,7 @@ from haloy.proxies.haproxy.events import Event, Noted
 from haloy.proxies.haproxy.observe.measure import section_traffic
 from haloy.proxies.haproxy.plan.running import ServerKey, is_free
 from haloy.proxies.haproxy.plan.steps import RemoveServer, RestoreServer, RestSlot, RuntimeStep
+from haloy.proxies.haproxy.process.run_files import identity
 from haloy.proxies.haproxy.runtime.cli_parsers import parse_stat
 from haloy.proxies.haproxy.runtime.removals import Removals
 from haloy.proxies.haproxy.runtime.runtime_api import CommandFailed, RuntimeApi, RuntimeUnavailable
@@ -57,7 +58,7 @@ class Later:
     def settled(self) -> bool:
         """Whether nothing is left to be deleted."""
         running = self._present.running
-        return running is None or not (running.leaving or running.retired or self._resting.slots)
+        return running is None or not (running.leaving or running.retired or running.unused or self._resting.slots)
 
     def restore(self, steps: Iterable[RuntimeStep]) -> None:
         """These steps bring servers back: nobody deletes them."""
@@ -67,13 +68,13 @@ class Later:
 
     def after(self, steps: Iterable[RuntimeStep]) -> None:
         """These steps have been taken."""
-        slots = []
+        slots = {}
         for step in steps:
             match step:
                 case RemoveServer(section, server):
                     self._removals.begin((section, server))
-                case RestSlot(section):
-                    slots.append(section)
+                case RestSlot(section, cluster):
+                    slots[section] = cluster
                 case _:
                     pass
         self._resting.begin(slots)
@@ -98,13 +99,13 @@ class Later:
             if section.name in resting and is_free(section)
         }
         self._present.running = running.with_resting(frozenset(slots))
-        self._resting.begin(slots)
+        self._resting.begin(dict.fromkeys(slots))
         for key in running.leaving:
             if key[0] not in slots:
                 self._removals.begin(key)
         self._sweep()
         if self._present.worker is not None:
-            self._told(self._baselines.open(self._present.worker))
+            self._told(self._baselines.open(identity(self._present.worker)))
 
     async def take_counters_up(self) -> None:
         """What free slots of an adopted process have counted was somebody's of whom nobody knows any more."""

@@ -13,6 +13,7 @@ from haloy.proxies.haproxy.apply.candidate import ConfigFiles, revision_file
 from haloy.proxies.haproxy.apply.generations import Generation, Generations, digest_of
 from haloy.proxies.haproxy.apply.journal import JOURNAL, read_journal
 from haloy.proxies.haproxy.apply.record import Recorded, RecordError, RecordWriter, load, settled
+from haloy.proxies.haproxy.apply.reserve import Reserve
 from haloy.proxies.haproxy.apply.target import Target
 from haloy.proxies.haproxy.artifacts import Artifacts
 from haloy.proxies.haproxy.events import Event, Noted
@@ -41,8 +42,10 @@ class Ledger:
         self._sleep = sleep
         self._notify = notify
         self._writer = RecordWriter()
+        self._reserve = Reserve(generations.link.with_name("reserve"))
         self._books: dict[Generation, Book] = {}
         self._settling: asyncio.Task[None] | None = None
+        self._said = ""
 
     async def note(self, generation: Generation, before: Artifacts, target: Target) -> None:
         """Put `target` on record, before HAProxy is told: new PEM files, then one line in the journal, both on the disk.
@@ -87,7 +90,9 @@ class Ledger:
         }
         rest, files = texts(artifacts, None, self._config_files)
         record = self._writer.files(artifacts, contents, {name: digest for name, (digest, _) in files.maps.items()})
-        made = self._generations.create(number, {**record, **pem, **rest, **revision_file(number)}, before, same)
+        config = {**record, **rest, **revision_file(number), JOURNAL: b""}
+        made = self._generations.create(number, {**config, **pem}, before, same)
+        self._hold(sum(map(len, config.values())))
         self._books = {one: held for one, held in self._books.items() if one.path.is_dir()}
         self._books[made] = self._book(made, Recorded(artifacts, contents, 0, 0), files, proven=True)
         return made
@@ -100,8 +105,17 @@ class Ledger:
         book.fold(target.pem if unsure else None)
 
     def repair(self, generation: Generation) -> str:
-        """Let the files of `generation` but PEM say what the record and the journal say. Returns why that could not be
-        written, else "". Raises RecordError."""
+        """Let the files of `generation` but PEM say what the record and the journal say; on a full disk, in the room that was
+        kept for it. Returns why that could not be written, else "". Raises RecordError."""
+        said = self._repair(generation)
+        if said and self._reserve.release():
+            said = self._repair(generation)
+        if not said:
+            own = [name for name in self._generations.names(generation) if not name.startswith(("certs/", "ca/"))]
+            self._hold(sum((generation.path / name).stat().st_size for name in own))
+        return said
+
+    def _repair(self, generation: Generation) -> str:
         former = self._books.pop(generation, None)
         if former is not None:
             former.retire()
@@ -115,6 +129,12 @@ class Ledger:
             return str(error)
         self._books[generation] = book
         return ""
+
+    def _hold(self, size: int) -> None:
+        """Keep room for putting files right."""
+        if (why := self._reserve.hold(size)) and why != self._said:
+            _log.warning("%s; on a full disk what is live may be lost when HAProxy dies", why)
+        self._said = why
 
     def _note(self, generation: Generation, before: Artifacts, target: Target) -> None:
         self._opened(generation, before, target).note(target)

@@ -75,6 +75,12 @@ class Present:
             retired.get(name, {}).pop(key, None)
         self.running = replace(self.running, retired={name: held for name, held in retired.items() if held})
 
+    def dropped(self, paths: Iterable[str]) -> None:
+        """HAProxy has forgotten these PEM files."""
+        if self.running is not None and (gone := frozenset(paths)):
+            unused = {path: digest for path, digest in self.running.unused.items() if path not in gone}
+            self.running = replace(self.running, unused=unused)
+
     def freed(self, slots: Iterable[str]) -> None:
         """These slots have come to rest."""
         if self.running is not None and (gone := frozenset(slots)):

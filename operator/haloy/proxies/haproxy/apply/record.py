@@ -133,7 +133,8 @@ def load(generation: Generation) -> Recorded:
 
 def settled(generation: Generation) -> bool:
     """Whether its files are all of one state: nothing is only in the journal, nothing half written. Raises OSError."""
-    return not (generation.path / JOURNAL).exists() and not (generation.path / NEXT).exists()
+    journal = generation.path / JOURNAL
+    return not (journal.exists() and journal.stat().st_size) and not (generation.path / NEXT).exists()
 
 
 def parse_map(content: bytes) -> dict[str, str]:
@@ -165,8 +166,8 @@ def _load(generation: Generation) -> Recorded:
     replay = Replay(base, contents, newer=coming is not None)
     for entry in entries:
         replay.take(entry, lines=entry[SEQUENCE] > lines)
-    note = f"the journal of generation {generation.name} counts up to change {last}: {journal.damage}"
-    return Recorded(replay.artifacts, replay.contents, last, journal.size, note if journal.damage else "")
+    note = f"the journal of generation {generation.name} counts up to change {last}: {journal.lost}"
+    return Recorded(replay.artifacts, replay.contents, last, journal.size, note if journal.lost else "")
 
 
 def _base(generation: Generation, index: Any, coming: Any) -> tuple[Artifacts, dict[str, str], int]:

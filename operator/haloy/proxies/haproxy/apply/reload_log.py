@@ -29,7 +29,7 @@ class ReloadLog:
         """Append. Returns why that was not possible, "" if it was."""
         try:
             self.append(record)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             return f"the log of reloads could not be written: {error}"
         return ""
 
@@ -49,18 +49,18 @@ class ReloadLog:
         if self._lines >= 2 * KEPT:
             kept = [*self._read_lines()[-KEPT + 1 :], line]
             unfinished = self._path.with_suffix(".unfinished")
-            unfinished.write_text("".join(f"{text}\n" for text in kept))
+            unfinished.write_text("".join(f"{text}\n" for text in kept), encoding="utf-8")
             unfinished.chmod(0o600)
             unfinished.replace(self._path)
             self._lines = len(kept)
             return
         self._path.touch(mode=0o600, exist_ok=True)
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(f"\n{line}\n" if self._torn else f"{line}\n")  # part of a line may be there
         self._lines += 1
 
     def read(self) -> tuple[ReloadRecord, ...]:
-        """The last 200 attempts, oldest first. A line that a crash cut short is left out."""
+        """The last 200 attempts, oldest first. A line that a crash cut short or a disk damaged is left out."""
         records = []
         for line in self._read_lines()[-KEPT:]:
             try:
@@ -71,7 +71,7 @@ class ReloadLog:
 
     def _read_lines(self) -> list[str]:
         try:
-            return self._path.read_text().splitlines()
+            return self._path.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
 

@@ -6,12 +6,13 @@ import contextlib
 from dataclasses import dataclass
 
 from haloy.proxies.base import Refusal
-from haloy.proxies.haproxy.apply.candidate import ConfigFiles, server_states, token
+from haloy.proxies.haproxy.apply.candidate import REVISION_FILE, ConfigFiles, server_states, token
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.ledger import Ledger
 from haloy.proxies.haproxy.apply.target import Blame, Target, recorded
 from haloy.proxies.haproxy.process import server_state
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
+from haloy.proxies.haproxy.process.file_names import too_long
 from haloy.proxies.haproxy.process.process import HaproxyProcess
 from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.runtime.cli_answers import CommandFailed
@@ -27,12 +28,14 @@ class Refused:
 
     `step`: check, start, reload, read back, or unavailable when HAProxy died or did not say what came of it.
     `unsure`: which generation HAProxy runs, or is about to run, is not known; the candidate's files may be in use.
+    `died`: HAProxy died of it or meanwhile, by this signal (0: by itself, None: it did not).
     """
 
     generation: Generation
     step: str
     refusals: tuple[Refusal, ...]
     unsure: bool = False
+    died: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,9 @@ class Reloading:
     async def _start(
         self, supervisor: Supervisor, candidate: Generation, target: Target, former: Layout | None
     ) -> Refused | None:
+        names = [*(fragment.filename for fragment in target.artifacts.fragments), REVISION_FILE]
+        if (too_many := too_long(self._generations.link, names)) is not None:
+            return Refused(candidate, "check", (Refusal(None, too_many),))
         process = supervisor.process
         if process is None:
             reason = await supervisor.start(candidate)
@@ -178,6 +184,6 @@ class Reloading:
             return Refused(candidate, "reload", target.blame(switched.complaints))
         if process.pid is None:
             died = Refusal(None, f"HAProxy died during the reload: {switched.reason}")
-            return Refused(candidate, "unavailable", (died,))
+            return Refused(candidate, "unavailable", (died,), died=process.killed_by)
         unknown = Refusal(None, f"what came of the reload is not known: {switched.reason}")
         return Refused(candidate, "unavailable", (unknown,), unsure=True)

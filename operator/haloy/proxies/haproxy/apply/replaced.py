@@ -5,21 +5,28 @@ A kept connection of the Runtime API would go on talking to the old worker, whic
 
 from collections.abc import Awaitable, Callable
 
+from haloy.clock import Clock
 from haloy.proxies.haproxy.process.process import HaproxyProcess
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeUnavailable
 
-_LOOKS, _PAUSE = 50, 0.1
-"""How often a master that does not answer, as it does not while it reloads, is asked who serves, and the seconds between."""
+_PATIENCE, _PAUSE = 5.0, 0.1
+"""Seconds after which a master that does not answer, as it does not while it reloads, is asked no more, and between two
+questions. The last one may take its own time-out on top (`MasterApi`, 5 s)."""
 
 
-async def replaced(process: HaproxyProcess, worker: int, sleep: Callable[[float], Awaitable[None]]) -> bool:
-    """Whether another process than `worker` serves. False, too, if nobody says: the commands that follow will fail, then."""
-    for _ in range(_LOOKS):
+async def replaced(
+    process: HaproxyProcess, worker: int, clock: Clock, sleep: Callable[[float], Awaitable[None]]
+) -> bool:
+    """Whether another process than `worker` serves. False, too, if nobody says: the commands that follow go to whoever
+    answers, and fail if nobody does."""
+    deadline = clock.monotonic() + _PATIENCE
+    while True:
         try:
             found = {one.pid for one in (await process.master.processes()).workers}
         except (RuntimeUnavailable, ValueError):
             found = set()
         if found or process.pid is None:
             return bool(found) and worker not in found
+        if clock.monotonic() >= deadline:
+            return False
         await sleep(_PAUSE)
-    return False

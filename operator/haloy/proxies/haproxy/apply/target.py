@@ -51,11 +51,9 @@ class Target:
         same = self.around.placements is layout.placements and self.around.structure == layout.structure
         return self if same and self.around.resting >= layout.resting else self.again(False)
 
-    def laid_out_fresh(self, layout: Layout) -> "Target":
-        """This one for a reload: with all pools filled up. It is already where it brings new structure anyway."""
-        if self.again is None or self.artifacts.layout.structure != layout.structure:
-            return self
-        return self.again(True)
+    def laid_out_fresh(self) -> "Target":
+        """This one for a reload: with all pools filled up, and those closed up that few are left in."""
+        return self if self.again is None else self.again(True)
 
 
 def recorded(generation: Generation) -> Target:

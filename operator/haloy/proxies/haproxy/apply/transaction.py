@@ -7,11 +7,14 @@ between can be the last one of this haloy's life; `open` takes up from wherever 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from haloy.clock import Clock
 from haloy.model.listener import Bind
+from haloy.model.refs import ObjectRef
 from haloy.proxies.base import Applied, Failed, Outcome, Postponed, Refusal, ReloadCause, ReloadReason, Traffic
 from haloy.proxies.haproxy.apply.apply import StepFailed, read_back, source_of, take, undo_half_done
+from haloy.proxies.haproxy.apply.budget import ReloadBudget
 from haloy.proxies.haproxy.apply.candidate import ConfigFiles
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.installing import Installing
@@ -21,12 +24,12 @@ from haloy.proxies.haproxy.apply.present import Present
 from haloy.proxies.haproxy.apply.refill import Refill
 from haloy.proxies.haproxy.apply.reload_log import ReloadLog
 from haloy.proxies.haproxy.apply.reloading import Reloading
-from haloy.proxies.haproxy.apply.replaced import replaced
 from haloy.proxies.haproxy.apply.target import Target
 from haloy.proxies.haproxy.events import Event, Noted
 from haloy.proxies.haproxy.plan.plan import plan
 from haloy.proxies.haproxy.plan.running import Running, after
 from haloy.proxies.haproxy.plan.steps import Plan, Reload
+from haloy.proxies.haproxy.plan.waiting import waiting
 from haloy.proxies.haproxy.process.alerts import Alert, Severity
 from haloy.proxies.haproxy.process.ports import first_taken
 from haloy.proxies.haproxy.process.process import StartFailed
@@ -34,6 +37,7 @@ from haloy.proxies.haproxy.process.supervisor import Supervisor
 from haloy.proxies.haproxy.runtime.runtime_api import RuntimeApi
 from haloy.proxies.haproxy.slots.lay_out import shortage
 from haloy.proxies.haproxy.slots.layout import Layout, Leaving, Pools
+from haloy.proxies.haproxy.slots.places import Places
 
 _log = logging.getLogger(__name__)
 
@@ -62,15 +66,16 @@ class Transactions:
         self._clock = clock
         self._sleep = sleep
         self._notify = notify
-        self._min_reload_interval = min_reload_interval
+        self._budget = ReloadBudget(clock, min_reload_interval)
         self._pools = pools
+        self._places = Places()
         self._ledger = Ledger(generations, config_files, sleep, notify)
         self._present = Present(api, lambda text: notify(Noted(text)))
         baselines = generations.link.with_name("baselines.jsonl")
         self._later = Later(api, lock, clock, sleep, server_drain, self._present, baselines, notify)
         reloading = Reloading(api, generations, config_files, self._ledger)
         self._installing = Installing(
-            api, generations, reloading, reload_log, self._present, self._later, clock, notify
+            api, generations, reloading, reload_log, self._present, self._later, clock, notify, self._budget
         )
         self._refill = Refill(sleep, self._short, self._refilled, lambda text: notify(Noted(text)))
         self._supervisor: Supervisor | None = None
@@ -127,6 +132,7 @@ class Transactions:
             if generation is not None:
                 await self.came_up(generation)
                 return
+            supervisor.tell_lost()
             reason = ReloadReason(ReloadCause.START, None, "nothing was applied before")
             try:
                 refused = await self._installing.install(supervisor, zero, (reason,))
@@ -158,7 +164,7 @@ class Transactions:
             if known is None:
                 return Failed("", "reload", (Refusal(None, "nothing is live"),))
             try:
-                return await self._reload(known.laid_out_fresh(self.layout), (reason,), began, sent)
+                return await self._reload(known.laid_out_fresh(), (reason,), began, sent)
             except OSError as error:
                 return self._unwritable(error, began)
 
@@ -216,9 +222,9 @@ class Transactions:
         """Bring what runs up to `known`, at run time if that is possible."""
         made = self._plan(known)
         if made.reload is None:
-            failure = await self._at_run_time(known, made)
-            if failure is None:
+            if (failure := await self._at_run_time(known, made)) is None:
                 return
+            await self._installing.learn()  # should the reload come to nothing
             reasons: tuple[ReloadReason, ...] = (ReloadReason(ReloadCause.RECOVERY, None, str(failure)),)
         else:
             reasons = tuple(ReloadReason(ReloadCause.RECOVERY, one.source, one.detail) for one in made.reload.reasons)
@@ -229,25 +235,8 @@ class Transactions:
         """Somebody else may have reloaded HAProxy: the process that was told serves no more, and the one that does has read
         files that may be some changes behind. Raises OSError."""
         process = None if self._supervisor is None else self._supervisor.process
-        present = self._present
-        if process is None or present.worker is None or present.known is None:
-            return
-        if not await replaced(process, present.worker, self._sleep):
-            return
-        self._notify(Noted("somebody else has reloaded HAProxy; all that it does is read and put right"))
-        await self._api.disconnect()
-        answer = await process.revision()
-        generation = None if answer is None else self._generations.find(answer)
-        if generation is None:
-            present.running = None
-            return
-        if generation == present.generation:
-            self._installing.accept(generation, present.known)
-        else:
-            await self._installing.accept_recorded(generation)
-        await self._installing.learn()
-        if present.known is not None:
-            await self._finish(present.known)
+        if process is not None and (found := await self._installing.take_up_another(process, self._sleep)) is not None:
+            await self._finish(found)
 
     def _plan(self, target: Target) -> Plan:
         running = self.running
@@ -256,13 +245,9 @@ class Transactions:
             return Plan((Reload((ReloadReason(ReloadCause.RECOVERY, None, why),)),))
         return plan(running, target.artifacts, target.sizes, self._api.limit)
 
-    def _too_soon(self) -> float:
-        """Seconds until the next reload is due."""
-        last = self._installing.last
-        return 0.0 if last is None else last + self._min_reload_interval - self._clock.monotonic()
-
     async def _change(self, target: Target, began: float, sent: int) -> Outcome:
-        await self._put_link_right()
+        if self._alive:
+            await self._installing.put_link_right()
         await self._told_another()
         target = target.up_to_date(self.layout)
         made = self._plan(target)
@@ -274,23 +259,47 @@ class Transactions:
             reasons: tuple[ReloadReason, ...] = (ReloadReason(ReloadCause.RUNTIME_FAILED, source, str(failure)),)
         else:
             failure, reasons = None, made.reload.reasons
-        pause = self._too_soon()
+        pause = self._budget.pause(reasons)
         if pause > 0 and self._alive:
-            if failure is None:
-                failure = await self._meanwhile(target)
+            parted = await self._without_reload(target, failure)
+            waits = self._waiting(target, reasons) if parted else None
+            return Postponed(self.revision, pause, reasons, self._api.sent - sent, waits)
+        try:
+            outcome = await self._reload(target.laid_out_fresh(), reasons, began, sent)
+        except OSError:
             if failure is not None:
                 await self._roll_back()
-            return Postponed(self.revision, pause, reasons, self._api.sent - sent)
-        outcome = await self._reload(target.laid_out_fresh(self.layout), reasons, began, sent)
-        if failure is not None and isinstance(outcome, Failed):
-            await self._roll_back()
+            raise
+        if isinstance(outcome, Failed):
+            waits = None
+            try:
+                if await self._without_reload(target, failure):
+                    waits = self._waiting(target, reasons)
+            except OSError as error:
+                self._notify(Noted(f"what needs no reload could not be made live: {error}"))
+            seconds = self._clock.monotonic() - began
+            return replace(outcome, revision=self.revision, seconds=seconds, waiting=waits)
         return outcome
+
+    async def _without_reload(self, target: Target, failure: StepFailed | None) -> bool:
+        """Make live what of `target` needs no reload. After a `failure` at run time, what was live before is put back instead: False."""
+        if failure is None:
+            failure = await self._meanwhile(target)
+        if failure is not None:
+            await self._roll_back()
+        return failure is None
+
+    def _waiting(self, target: Target, reasons: tuple[ReloadReason, ...]) -> tuple[ObjectRef, ...] | None:
+        known = self._present.known
+        return None if known is None or self.running is None else waiting(known.artifacts, target.artifacts, reasons)
 
     async def _reload(self, target: Target, reasons: tuple[ReloadReason, ...], began: float, sent: int) -> Outcome:
         """A reload, or a start where nothing runs, which is not counted as one."""
         if self._supervisor is None:
             raise RuntimeError("open() comes first")
         started = not self._alive
+        if (deadly := self._installing.deadly(target)) is not None:
+            return Failed(self.revision, "reload", (deadly,))
         refused = await self._installing.install(self._supervisor, target, reasons)
         if refused is not None:
             return Failed(self.revision, refused.step, refused.refusals, self._clock.monotonic() - began)
@@ -312,34 +321,28 @@ class Transactions:
             self.running is not None
             and known is not None
             and known.again is not None
-            and bool(shortage(self.layout, self._pools))
+            and bool(shortage(self.layout, self._pools, self._places))
         )
 
     async def _refilled(self) -> Outcome | None:
         """Lay spare slots out anew; None if there is no need any more."""
         began, sent = self._clock.monotonic(), self._api.sent
         async with self.lock:
-            known, pause = self._present.known, self._too_soon()
+            known = self._present.known
             if known is None or not self._short():
                 return None
-            few = ", ".join(shortage(self.layout, self._pools))
+            few = ", ".join(shortage(self.layout, self._pools, self._places))
             reason = ReloadReason(ReloadCause.POOL_REFILL, None, f"few spare slots are left of profile {few}")
-            if pause > 0:
+            if (pause := self._budget.pause((reason,))) > 0:
                 return Postponed(self.revision, pause, (reason,))
             try:
-                return await self._reload(known.laid_out_fresh(self.layout), (reason,), began, sent)
+                return await self._reload(known.laid_out_fresh(), (reason,), began, sent)
             except OSError as error:
                 return self._unwritable(error, began)
 
     @property
     def _alive(self) -> bool:
         return self._supervisor is not None and self._supervisor.process is not None
-
-    async def _put_link_right(self) -> None:
-        """A link that could not be turned, once, is turned now. Raises OSError."""
-        generation = self._present.generation
-        if generation is not None and self.running is not None and self._generations.current() != generation:
-            await asyncio.to_thread(self._generations.activate, generation)
 
     async def _at_run_time(self, target: Target, made: Plan) -> StepFailed | None:
         """On record, then commands, then reading back. On failure the record says `target`, the process something between.
@@ -378,7 +381,8 @@ class Transactions:
         except OSError as error:
             self._doubtful = generation
             self._notify(Noted(f"the files of what is live could not be restored: {error}"))
-        await self._installing.learn()
+        if self._present.running is not None:  # else nobody knows which generation serves
+            await self._installing.learn()
         if self._present.running is None:
             return
         try:

@@ -4,13 +4,15 @@ Everything is read from time to time; in between only the sections that HAProxy 
 servers have no result yet: a first check that passes changes no state, so HAProxy says nothing of it.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nsmallest
 
 from haloy.model.health import EndpointHealth, EndpointKey, Health, Observation
-from haloy.proxies.haproxy.artifacts import Artifacts, Section
+from haloy.model.revised import Revised, differing
+from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section
 from haloy.proxies.haproxy.observe.judge import agrees, judge, wants_words
 from haloy.proxies.haproxy.plan.running import ServerKey
 from haloy.proxies.haproxy.process.server_state import HEADER, ServerState, parse
@@ -22,6 +24,9 @@ from haloy.proxies.haproxy.runtime.servers_runtime import MAINTENANCE
 _MANY = 50
 """Servers in need of words, or sections to read, beyond which one command for all is cheaper than one for each; also how many
 whose words may have changed, with nothing else to show it (503 to 500), are asked about again each time."""
+
+_AT_ONCE = 500
+"""Sections that are gone through before a change gets its turn."""
 
 _FIELDS = 11
 """Fields of a line that are cut apart: up to `srv_check_status`."""
@@ -51,15 +56,33 @@ class Awaited:
     due: float
 
 
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The sections with servers, by name. `fragments`: what they are in, by name."""
+
+    fragments: Mapping[str, Fragment] = field(default_factory=dict)
+    all: Revised[str, Section] = field(default_factory=Revised)
+
+    def of(self, artifacts: Artifacts) -> "Sections":
+        """Those of `artifacts`; fragments that are the same objects are not looked into."""
+        fragments = {one.filename: one for one in artifacts.fragments}
+        others = differing(self.fragments, fragments)
+        before, now = (
+            {one.name: one for name in others if name in some for one in some[name].sections if one.servers}
+            for some in (self.fragments, fragments)
+        )
+        return Sections(fragments, self.all.revised(now, before.keys() - now.keys()))
+
+
 class Observer:
     """Remembers what it saw, so that only what changed is looked at again."""
 
     def __init__(self) -> None:
-        self._sections: dict[str, Section] = {}
+        self._sections = Sections()
         self._seen: dict[str, dict[str, Seen]] = {}
         self._lines: dict[str, list[str]] = {}
         self._awaited: dict[str, Awaited] = {}
-        self._endpoints: dict[EndpointKey, EndpointHealth] = {}
+        self._endpoints: Revised[EndpointKey, EndpointHealth] = Revised()
         self._at: datetime | None = None
 
     @property
@@ -80,11 +103,12 @@ class Observer:
         ValueError for an unknown shape.
         """
         text = (await api.run(["show servers state"]))[0]
-        sections = _with_servers(artifacts)
+        known = self._sections.of(artifacts)
         lines = _by_section(text)
-        seen = await self._look(api, sections, lines, at)
-        self._sections, self._lines, self._seen, self._at = sections, lines, seen, at
-        self._endpoints = {one.key: one.health for found in seen.values() for one in found.values()}
+        seen = await self._look(api, known.all, lines, at)
+        self._sections, self._lines, self._seen, self._at = known, lines, seen, at
+        endpoints = {one.key: one.health for found in seen.values() for one in found.values()}
+        self._endpoints = self._endpoints.revised(endpoints, self._endpoints.keys() - endpoints.keys())
         self._awaited = {name: awaited for name, awaited in self._awaited.items() if name in seen}
         self._wait_for_results(seen, at.timestamp())
         return Observation(at, revision, self._endpoints)
@@ -94,9 +118,11 @@ class Observer:
     ) -> Observation:
         """As `observe`, but only sections of `hints`, those that are not the ones that were seen, and those that lack results are
         read; the rest is as it was. Whole again where they are many."""
-        sections = _with_servers(artifacts)
-        changed = {name for name, section in sections.items() if not _same(self._sections.get(name), section)}
-        gone = self._sections.keys() - sections.keys()
+        before, known = self._sections.all, self._sections.of(artifacts)
+        sections = known.all
+        others = differing(before, sections)
+        changed = {name for name in others if not _same(before.get(name), sections.get(name))}
+        gone = {name for name in others if name not in sections}
         due = {name for name, awaited in self._awaited.items() if awaited.due <= at.timestamp()}
         wanted = sorted((changed | due | set(hints)) & sections.keys())
         if len(wanted) > _MANY or self._at is None:
@@ -104,30 +130,28 @@ class Observer:
         answers = await api.run([command("show", "servers", "state", name) for name in wanted])
         lines = {name: _by_section(answer).get(name, []) for name, answer in zip(wanted, answers, strict=True)}
         seen = await self._look(api, {name: sections[name] for name in wanted}, lines, at)
-        self._sections = sections
+        self._sections = known
         self._take(seen, lines, gone, at)
         return Observation(at, revision, self._endpoints)
 
     def _take(
         self, seen: Mapping[str, dict[str, Seen]], lines: Mapping[str, list[str]], gone: Iterable[str], at: datetime
     ) -> None:
-        """Put what was seen in its place. The dictionary that earlier Observations hold stays as it is."""
-        endpoints = dict(self._endpoints)
-        for name in (*gone, *seen):
-            for one in self._seen.pop(name, {}).values():
-                endpoints.pop(one.key, None)
+        """Put what was seen in its place. The mapping that earlier Observations hold stays as it is."""
+        old = {one.key for name in (*gone, *seen) for one in self._seen.pop(name, {}).values()}
+        for name in gone:
             self._lines.pop(name, None)
         for name, found in seen.items():
-            endpoints.update((one.key, one.health) for one in found.values())
             self._seen[name], self._lines[name] = found, lines[name]
+        endpoints = {one.key: one.health for found in seen.values() for one in found.values()}
         for name in gone:
             self._awaited.pop(name, None)
         self._wait_for_results(seen, at.timestamp())
-        self._endpoints = endpoints
+        self._endpoints = self._endpoints.revised(endpoints, old - endpoints.keys())
 
     def _wait_for_results(self, seen: Mapping[str, dict[str, Seen]], now: float) -> None:
         for name, found in seen.items():
-            section = self._sections[name]
+            section = self._sections.all[name]
             if any(_without_result(section, server, one) for server, one in found.items()):
                 since = self._awaited[name].since if name in self._awaited else now
                 self._awaited[name] = Awaited(since, now + min(max((now - since) / 2, _FIRST_LOOK), _LAST_LOOK))
@@ -142,7 +166,9 @@ class Observer:
         servers = {(name, server.name): server for name, section in sections.items() for server in section.servers}
         again: dict[ServerKey, str] = {}
         doubtful: list[tuple[float, ServerKey]] = []
-        for name, section in sections.items():
+        for number, (name, section) in enumerate(sections.items(), 1):
+            if not number % _AT_ONCE:
+                await asyncio.sleep(0)
             before = self._seen.get(name, {})
             for line in lines.get(name, ()):
                 fields = line.split(" ", _FIELDS)
@@ -191,13 +217,9 @@ class Observer:
         return known if known == found else found
 
 
-def _with_servers(artifacts: Artifacts) -> dict[str, Section]:
-    return {section.name: section for part in artifacts.fragments for section in part.sections if section.servers}
-
-
-def _same(before: Section | None, now: Section) -> bool:
+def _same(before: Section | None, now: Section | None) -> bool:
     """Whether the two hold the same servers, for the same Cluster."""
-    if before is None or before is now:
+    if before is None or now is None or before is now:
         return before is now
     return before.cluster == now.cluster and before.servers == now.servers
 

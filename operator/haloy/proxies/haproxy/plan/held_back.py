@@ -61,8 +61,12 @@ def _held(present: Maps, targets: Maps, paths: Mapping[str, str], layout: Layout
         entries[RULES] = rules
         waiting = {key for key in changed_paths - held_paths if unmet(PATHS, key, entries, layout)}
         if waiting or staying:
-            waiting |= {key for key in changed_paths - held_paths if not staying.isdisjoint(_of(key, paths, targets))}
-        staying.update(rule for key in waiting for rule in (*_of(key, paths, targets), *_of(key, former, present)))
+            waiting |= {
+                key for key in changed_paths - held_paths if not staying.isdisjoint(rules_of(key, paths, targets))
+            }
+        staying.update(
+            rule for key in waiting for rule in (*rules_of(key, paths, targets), *rules_of(key, former, present))
+        )
         dragged = {key for key in changed_rules & rules.keys() & before.keys() if rule_id(key) in staying}
         for key in dragged:
             del rules[key]
@@ -72,7 +76,7 @@ def _held(present: Maps, targets: Maps, paths: Mapping[str, str], layout: Layout
             return held_rules, held_paths
 
 
-def _of(key: str, paths: Mapping[str, str], entries: Maps) -> Iterable[str]:
+def rules_of(key: str, paths: Mapping[str, str], entries: Maps) -> Iterable[str]:
     """The ids of the rules that a path key leads to in `paths`, by itself or through a program."""
     value = paths.get(key)
     if value is None:

@@ -101,7 +101,7 @@ def _servers_in(running: Running, pairs: list[tuple[Section, Section]]) -> Itera
 def _servers_out(pairs: list[tuple[Section, Section]]) -> Iterator[RuntimeStep]:
     for old, section in pairs:
         if old.cluster is not None and section.cluster is None:
-            yield RestSlot(section.name)
+            yield RestSlot(section.name, old.cluster)
             continue
         if section.servers is old.servers:
             continue
@@ -113,7 +113,7 @@ def _servers_out(pairs: list[tuple[Section, Section]]) -> Iterator[RuntimeStep]:
 
 
 def _certificates(running: Running, wanted: Artifacts, pairs: Pairs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """PEM files that must be loaded, and those whose content must be exchanged.
+    """PEM files that must be loaded, and those whose content must be exchanged: one that waits to be dropped is still there.
 
     A file that neither the crt-list nor a server to be added refers to need not be loaded: HAProxy would not load it
     at a start either.
@@ -121,8 +121,12 @@ def _certificates(running: Running, wanted: Artifacts, pairs: Pairs) -> tuple[tu
     loaded = running.artifacts.pem_files
     if loaded is wanted.pem_files or loaded == wanted.pem_files:
         return (), ()
-    changed = tuple(path for path, digest in wanted.pem_files.items() if loaded.get(path, digest) != digest)
-    unknown = [path for path in wanted.pem_files if path not in loaded]
+    changed = tuple(
+        path
+        for path, digest in wanted.pem_files.items()
+        if loaded.get(path, digest) != digest or path in running.unused
+    )
+    unknown = [path for path in wanted.pem_files if path not in loaded and path not in running.unused]
     if not unknown:
         return (), changed
     used = {line.path for line in wanted.certificates} if running.crt_list else set()

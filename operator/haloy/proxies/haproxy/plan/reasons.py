@@ -1,7 +1,7 @@
 """Which differences between what runs and what is wanted need a reload, and why, object by object. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from haloy.model.refs import ObjectRef
@@ -12,10 +12,12 @@ from haloy.proxies.haproxy.plan.running import Running
 from haloy.proxies.haproxy.slots.layout import Layout, profile_of
 from haloy.proxies.haproxy.slots.novelties import novelties
 
-_OBJECT = re.compile(r"\s*# (Route|Backend|HealthPolicy|Secret) ([a-z0-9.-]+)/([a-z0-9.-]+)(?:\s|$)")
+_OBJECT = re.compile(r"\s*# (Route|Backend|HealthPolicy|Secret) ([a-z0-9.-]+)/([a-z0-9.-]+)(?: (\S+))?(?:\s|$)")
 _OWN = re.compile(r"\s*# haloy(?:: (.+))?$")
 _RULE = re.compile(r"([a-z0-9-]+)/([a-z0-9.-]+):")
 _LONGEST_LINE = 120
+_FIELDS = 5
+"""Fields of one object that are told one by one."""
 _SETTINGS = {
     "global": "the settings of the whole proxy",
     "defaults": "the settings of all listeners and backends",
@@ -32,6 +34,9 @@ _SETTINGS = {
 Responsible = ObjectRef | str | None
 """Who lines come from: an object, a purpose in words that several objects share, or nobody (None: the settings)."""
 
+Fields = dict[ObjectRef, dict[str, None]]
+"""By object, in order, the fields that are compiled and changed."""
+
 Pairs = Sequence[tuple[Section | None, Section | None]]
 """What differs, by section: before and after."""
 
@@ -41,18 +46,28 @@ def structural_reasons(running: Running, wanted: Artifacts, pairs: Pairs) -> Ite
     told = tuple(layout_reasons(running.artifacts.layout, wanted))
     yield from told
     compiled = Compiled.of(running.artifacts.layout, wanted)
+    fields: Fields = {}
     for old, section in pairs:
         if section is not None and old is not None:
-            yield from _changed(old, section, running, compiled)
-        elif section is not None and not _is_slot(section):
-            yield ReloadReason(compiled.cause(section.source), section.source, f"{_title(section)} is new")
-        elif old is not None and not _is_slot(old):
-            yield ReloadReason(compiled.cause(old.source), old.source, f"{_title(old)} is gone")
-        elif not told and (one := section or old) is not None:
-            detail = f"the spare slots are laid out anew, from {one.name} on"
+            yield from _changed(old, section, running, compiled, fields)
+        elif (one := section or old) is None:
+            continue
+        elif not _is_slot(one):
+            if one.source is not None:
+                fields.setdefault(one.source, {}).update(dict.fromkeys(_fields(_lines_of(one, one.source))))
+            else:
+                come = "gone" if section is None else "new"
+                yield ReloadReason(
+                    ReloadCause.SETTINGS_CHANGED, None, f"{_SETTINGS.get(one.name) or _title(one)} is {come}"
+                )
+        elif not told:
+            profile = profile_of(one.name)
+            detail = f"the spare slots are laid out anew, those of profile {profile} first"
             told = (ReloadReason(ReloadCause.POOL_REFILL, None, detail),)
             yield from told
-    yield from _files(running.artifacts.files, wanted, compiled)
+    yield from _files(running.artifacts.files, wanted, fields)
+    for source, some in fields.items():
+        yield ReloadReason(ReloadCause.COMPILED_RULES, source, _compiled(tuple(some)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +83,6 @@ class Compiled:
         return cls(
             any("lua-load" in section.text for section in first), before.in_frontends != wanted.layout.in_frontends
         )
-
-    def cause(self, source: ObjectRef | None) -> ReloadCause:
-        """Of lines that come from `source`."""
-        return ReloadCause.SETTINGS_CHANGED if source is None else ReloadCause.COMPILED_RULES
 
 
 def layout_reasons(before: Layout, wanted: Artifacts) -> Iterator[ReloadReason]:
@@ -95,7 +106,21 @@ def layout_reasons(before: Layout, wanted: Artifacts) -> Iterator[ReloadReason]:
 
 def _more(clusters: tuple[str, ...]) -> str:
     """Beyond the first, which is named."""
-    return f", and {len(clusters) - 1} more Backends want it" if len(clusters) > 1 else ""
+    match len(clusters) - 1:
+        case 0:
+            return ""
+        case 1:
+            return ", and 1 more Backend wants it"
+        case more:
+            return f", and {more} more Backends want it"
+
+
+def _compiled(fields: tuple[str, ...]) -> str:
+    """What of an object is part of the configuration and is another now."""
+    if not fields:
+        return "what HAProxy compiles of it changed"
+    named = ", ".join(fields[:_FIELDS]) + (f" and {len(fields) - _FIELDS} more" if len(fields) > _FIELDS else "")
+    return f"{named} changed: HAProxy compiles {'it' if len(fields) == 1 else 'them'}"
 
 
 def _source(wanted: Artifacts, cluster: str) -> ObjectRef | None:
@@ -114,13 +139,16 @@ def _sections(artifacts: Artifacts) -> Iterator[Section]:
 
 
 def _route_of(wanted: Artifacts, word: str) -> ObjectRef | None:
-    """The object whose comment stands above the first line with `word`."""
-    for section in _sections(wanted):
+    return next(objects_behind(wanted, word), None)
+
+
+def objects_behind(artifacts: Artifacts, word: str) -> Iterator[ObjectRef]:
+    """The objects whose comments stand above lines with `word`, slots aside."""
+    for section in _sections(artifacts):
         if word in section.text and not _is_slot(section):
             for responsible, lines in _blocks(section.text).items():
                 if isinstance(responsible, ObjectRef) and any(word in line for line in lines):
-                    return responsible
-    return None
+                    yield responsible
 
 
 def _by_cookie(wanted: Artifacts, cookie: str) -> ObjectRef | None:
@@ -152,9 +180,11 @@ def same_code(old: Section, section: Section) -> bool:
     return old.dynamic == section.dynamic and (old.text == section.text or _code(old.text) == _code(section.text))
 
 
-def _changed(old: Section, section: Section, running: Running, compiled: Compiled) -> Iterator[ReloadReason]:
+def _changed(
+    old: Section, section: Section, running: Running, compiled: Compiled, fields: Fields
+) -> Iterator[ReloadReason]:
     if old.text != section.text and _code(old.text) != _code(section.text):
-        yield from _text_changed(old, section, compiled)
+        yield from _text_changed(old, section, compiled, fields)
     elif not section.dynamic:
         yield from _static_servers(old, section)
     elif old.cluster == section.cluster and old.servers is not section.servers:
@@ -185,29 +215,52 @@ def _server_difference(section: Section, present: Server, server: Server) -> str
     return f"server {section.name}/{server.name} is wanted {difference}"
 
 
-def _text_changed(old: Section, section: Section, compiled: Compiled) -> Iterator[ReloadReason]:
+def _text_changed(old: Section, section: Section, compiled: Compiled, fields: Fields) -> Iterator[ReloadReason]:
+    """Reasons without an object; those with one go into `fields`."""
     before, after = _blocks(old.text), _blocks(section.text)
     for responsible in sorted(before.keys() | after.keys(), key=str):
         gone, come = before.get(responsible, []), after.get(responsible, [])
         if _code("\n".join(gone)) == _code("\n".join(come)):
             continue
-        difference = _line_difference(gone, come)
         if section.source is not None or _is_slot(section):
-            source = responsible if isinstance(responsible, ObjectRef) else section.source or old.source
-            yield ReloadReason(ReloadCause.COMPILED_RULES, source, f"section {section.name}: {difference}")
+            owner = responsible if isinstance(responsible, ObjectRef) else section.source or old.source
+            if owner is None:
+                yield ReloadReason(ReloadCause.COMPILED_RULES, None, "what HAProxy compiles of spare slots changed")
+            else:
+                fields.setdefault(owner, {}).update(dict.fromkeys(_fields(gone, come)))
             continue
         match responsible:
             case None:
+                difference = _line_difference(gone, come)
                 yield ReloadReason(ReloadCause.SETTINGS_CHANGED, None, f"{_settings(section)} changed: {difference}")
             case ObjectRef() if not (compiled.lua and compiled.explained):
-                detail = f"the rules of {_title(section)} changed: {difference}"
-                yield ReloadReason(ReloadCause.COMPILED_RULES, responsible, detail)
+                fields.setdefault(responsible, {}).update(dict.fromkeys(_fields(gone, come)))
             case str() if not compiled.explained:
                 cause = ReloadCause.SETTINGS_CHANGED if compiled.lua else ReloadCause.COMPILED_RULES
-                detail = f"the rules of {_title(section)} changed ({responsible}): {difference}"
-                yield ReloadReason(cause, None, detail)
+                yield ReloadReason(cause, None, f"the rules of {_title(section)} changed: {responsible}")
             case _:
                 pass
+
+
+def _lines_of(section: Section, source: ObjectRef) -> list[str]:
+    return _blocks(section.text).get(source, [])
+
+
+def _fields(gone: list[str], come: Sequence[str] = ()) -> list[str]:
+    """The fields of one object, by the comments above lines, of which the lines differ."""
+    before, after = _by_field(gone), _by_field(come)
+    return [name for name in {**before, **after} if name and before.get(name) != after.get(name)]
+
+
+def _by_field(lines: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    field = ""
+    for line in lines:
+        if (match := _OBJECT.match(line)) is not None:
+            field = match[4] or ""
+        elif line.strip() and not line.lstrip().startswith("#"):
+            found.setdefault(field, []).append(line)
+    return found
 
 
 def _title(section: Section) -> str:
@@ -240,15 +293,20 @@ def _blocks(text: str) -> dict[Responsible, list[str]]:
     return blocks
 
 
-def _files(before: Mapping[str, bytes], wanted: Artifacts, compiled: Compiled) -> Iterator[ReloadReason]:
+def _files(before: Mapping[str, bytes], wanted: Artifacts, fields: Fields) -> Iterator[ReloadReason]:
     """Bodies and lists are read when HAProxy starts. A file that no section refers to any more is no reason."""
     if before is wanted.files or before == wanted.files:
         return
     for name in sorted(before.keys() | wanted.files.keys()):
         if before.get(name) == wanted.files.get(name) or name not in wanted.files:
             continue
-        source = next((one.source for one in _sections(wanted) if one.source is not None and name in one.text), None)
-        yield ReloadReason(compiled.cause(source), source, f"the content of {name} is new")
+        one = next((one for one in _sections(wanted) if one.source is not None and name in one.text), None)
+        if one is None or one.source is None:
+            yield ReloadReason(ReloadCause.SETTINGS_CHANGED, None, f"the content of {name} is new")
+        else:
+            those = _by_field(_lines_of(one, one.source)).items()
+            named = [field for field, lines in those if field and any(name in line for line in lines)]
+            fields.setdefault(one.source, {}).update(dict.fromkeys(named))
 
 
 def _line_difference(gone: list[str], come: list[str]) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from haloy.proxies.haproxy.artifacts import Artifacts, Fragment, Section, Server
 from haloy.proxies.haproxy.plan.steps import (
     DrainServer,
+    DropCertificate,
     NewCertificate,
+    ReplaceCertificate,
     RestoreServer,
     RestSlot,
     RetireMapEntries,
@@ -37,6 +39,8 @@ class Running:
 
     `leaving`: servers that are not part of `artifacts` and are still to be deleted: in maintenance, or in a slot that rests.
     `retired`: entries of maps that are not part of `artifacts` and are still to be deleted: nothing leads to them.
+    `unused`: PEM files, with their digests, that are not part of `artifacts` and are still to be dropped: at most servers that
+    are `leaving` need them.
     `crt_list`: whether the crt-list is loaded at all (it is not without a TLS listener).
     `drift`: sentences about what nobody ordered and only a reload puts right.
     """
@@ -46,6 +50,7 @@ class Running:
     crt_list: bool = True
     drift: tuple[str, ...] = ()
     retired: Maps = field(default_factory=dict)
+    unused: Mapping[str, str] = field(default_factory=dict)
 
     def with_resting(self, resting: frozenset[str]) -> "Running":
         """The same with other slots at rest."""
@@ -133,7 +138,7 @@ def servers(artifacts: Artifacts) -> Iterator[tuple[ServerKey, Server]]:
 def after(running: Running, wanted: Artifacts, steps: Iterable[Step]) -> Running:
     """What runs once `steps` (a Plan from `running` to `wanted`, without a reload) have been taken and read back.
 
-    Servers and entries that wait to be deleted are `leaving` and `retired`: whoever deletes them says so. Costs what the
+    Servers, entries and PEM files that wait to be deleted are `leaving`, `retired` and `unused`: whoever deletes them says so. Costs what the
     steps cost, not what there is.
     """
     steps = tuple(steps)
@@ -147,14 +152,17 @@ def after(running: Running, wanted: Artifacts, steps: Iterable[Step]) -> Running
     leaving = dict(running.leaving)
     resting = set(running.artifacts.layout.resting)
     retired = {name: dict(entries) for name, entries in running.retired.items()}
-    loaded = set(running.artifacts.pem_files)
+    loaded, unused = set(running.artifacts.pem_files), dict(running.unused)
     for step in steps:
         match step:
-            case NewCertificate(path, _):
+            case NewCertificate(path, _) | ReplaceCertificate(path, _):
                 loaded.add(path)
+                unused.pop(path, None)
+            case DropCertificate(path):
+                unused[path] = running.artifacts.pem_files[path]
             case DrainServer(section, name):
                 leaving[section, name] = next(one for one in held[section].servers if one.name == name)
-            case RestSlot(section):
+            case RestSlot(section, _):
                 leaving.update(((section, one.name), one) for one in held[section].servers)
                 resting.add(section)
             case RestoreServer(section, server):
@@ -176,4 +184,4 @@ def after(running: Running, wanted: Artifacts, steps: Iterable[Step]) -> Running
         layout=replace(wanted.layout, resting=frozenset(resting)),
     )
     retired = {name: entries for name, entries in retired.items() if entries}
-    return replace(running, artifacts=live, leaving=leaving, retired=retired)
+    return replace(running, artifacts=live, leaving=leaving, retired=retired, unused=unused)

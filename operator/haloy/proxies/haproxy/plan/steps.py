@@ -44,7 +44,7 @@ class ReplaceCertificate:
 
 @dataclass(frozen=True, slots=True)
 class DropCertificate:
-    """Forget a PEM file that nothing refers to any more."""
+    """Forget a PEM file that nothing refers to any more but servers on their way out: HAProxy lets go of it after them."""
 
     path: str
 
@@ -147,9 +147,10 @@ class RemoveServer:
 @dataclass(frozen=True, slots=True)
 class RestSlot:
     """Its Cluster has left it, nothing new leads there: its servers finish what still comes, are deleted once idle, and
-    then the slot is free again."""
+    then the slot is free again. `cluster`: its name."""
 
     section: str
+    cluster: str
 
     def __str__(self) -> str:
         return f"let {self.section} come to rest"

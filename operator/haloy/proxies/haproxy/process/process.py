@@ -128,6 +128,13 @@ class HaproxyProcess:
         return self._process.pid if self._process is not None and self._process.alive else None
 
     @property
+    def killed_by(self) -> int:
+        """The signal that ended the master or, since the one's death is the other's, its worker; 0: none, or nobody knows."""
+        process = self._process
+        status = process.exited.result() if process is not None and process.exited.done() else None
+        return 0 if status is None else _signal(status)
+
+    @property
     def arguments(self) -> list[str]:
         """The master's command line."""
         return [str(self._binary), "-W", "-S", f"unix@{self.files.master_socket},mode,600", "-f", str(self._conf_dir)]
@@ -371,7 +378,10 @@ def _ended(status: int | None) -> str:
     """Exit status in words; shells and HAProxy's master count a signal as 128 more."""
     if status is None:
         return "ended"
+    number = _signal(status)
+    return f"was killed by {signal.Signals(number).name}" if number else f"exited with status {status}"
+
+
+def _signal(status: int) -> int:
     number = -status if status < 0 else status - 128
-    if number in set(signal.Signals):
-        return f"was killed by {signal.Signals(number).name}"
-    return f"exited with status {status}"
+    return number if number in set(signal.Signals) else 0

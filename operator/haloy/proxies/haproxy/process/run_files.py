@@ -165,6 +165,15 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in ("Z", "X") else int(fields[19])
 
 
+def identity(pid: int) -> str:
+    """`PID STARTTIME BOOT`: names a process for good, also in a container, where pids begin at 1 again each time."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(errors="replace").strip()
+    except OSError:
+        boot = "-"
+    return f"{pid} {start_time(pid) or 0} {boot}"
+
+
 def write_pid_file(path: Path, pid: int) -> None:
     """Remember the master: `PID STARTTIME`."""
     temporary = path.with_suffix(".tmp")

@@ -11,14 +11,13 @@ from haloy.clock import Clock
 from haloy.proxies.haproxy.apply.candidate import server_states, token_of
 from haloy.proxies.haproxy.apply.generations import Generation, Generations
 from haloy.proxies.haproxy.apply.record import RecordError, load, settled
-from haloy.proxies.haproxy.artifacts import Artifacts
-from haloy.proxies.haproxy.events import Died, Event, Noted, Started, Unusable
+from haloy.proxies.haproxy.artifacts import Artifacts, leads_somewhere
+from haloy.proxies.haproxy.events import Died, Emptied, Event, Noted, Started, Unusable
 from haloy.proxies.haproxy.process.process import (
     REVISION_VARIABLE,
     Adoption,
     Alert,
     HaproxyProcess,
-    RunDirectoryError,
     RunFiles,
     StartFailed,
     open_log_target,
@@ -87,6 +86,8 @@ class Supervisor:
         self._process: HaproxyProcess | None = None
         self._watch: asyncio.Task[None] | None = None
         self._closing = False
+        self._lost: tuple[Unusable, ...] = ()
+        """Generations that could not be started in the last boot."""
         self.past: Past | None = None
         self.deaths = 0
 
@@ -136,25 +137,38 @@ class Supervisor:
         older = [one for one in newest if current is None or one.number < current.number]
         damaged: list[tuple[Generation, None]] = []
         idle: list[tuple[Generation, Artifacts]] = []
+        self._lost = ()
         for generation in [*([current] if current is not None else []), *older]:
             found = await self._meant(generation)
             if isinstance(found, str):
-                self._notify(Unusable(generation.name, found))
+                self._pass_over(generation, found)
                 damaged.append((generation, None))
-            elif generation != current and not _leads_somewhere(found):
+            elif generation != current and not leads_somewhere(found):
                 idle.append((generation, found))
             elif await self._usable(generation, found):
                 return generation
         for generation, meant in (*damaged, *idle):
             if await self._usable(generation, meant):
+                if meant is not None:
+                    self.tell_lost()
                 return generation
         return None
+
+    def tell_lost(self) -> None:
+        """What starts now leads nowhere: say so, if anything did before."""
+        if self._lost:
+            self._notify(Emptied(self._lost))
 
     async def _usable(self, generation: Generation, artifacts: Artifacts | None) -> bool:
         reason = await self._start(generation, artifacts)
         if reason is not None:
-            self._notify(Unusable(generation.name, reason))
+            self._pass_over(generation, reason)
         return reason is None
+
+    def _pass_over(self, generation: Generation, reason: str) -> None:
+        unusable = Unusable(generation.name, reason)
+        self._lost = (*self._lost, unusable)
+        self._notify(unusable)
 
     async def start(self, generation: Generation) -> str | None:
         """Check and start `generation`, and make it the current one. Returns why that was not possible, None: it runs."""
@@ -286,14 +300,10 @@ class Supervisor:
                         await self._restart()
 
     async def _restart(self) -> None:
+        """Whatever goes wrong is told, and nothing ends the supervision: the next death is answered as well."""
         try:
             generation = await self.boot()
             if generation is not None:
                 await self._came_up(generation)
-        except (OSError, RunDirectoryError) as error:
-            self._notify(Noted(f"HAProxy could not be started again: {error}"))
-
-
-def _leads_somewhere(artifacts: Artifacts) -> bool:
-    """Whether it has a section that was made from an object of somebody's."""
-    return any(section.source is not None for fragment in artifacts.fragments for section in fragment.sections)
+        except Exception as error:
+            self._notify(Noted(f"HAProxy could not be brought up again: {type(error).__name__}: {error}"))

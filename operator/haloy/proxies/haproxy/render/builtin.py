@@ -6,7 +6,7 @@ from http import HTTPStatus
 from haloy.model.listener import Fleet
 from haloy.proxies.haproxy import names
 from haloy.proxies.haproxy.artifacts import Section
-from haloy.proxies.haproxy.options import HaproxyOptions
+from haloy.proxies.haproxy.options import SYSTEM_CA, HaproxyOptions
 from haloy.proxies.haproxy.render import tokens
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.logformat import LOG_LENGTH
@@ -27,8 +27,9 @@ _OWN_HEADERS = 512
 
 LUA_FILES = ("words.lua", "conditions.lua", "haloy.lua")
 """Of haloy's own program, in render/lua/ and below `files/`, in the order in which they are loaded."""
-LUA_MEMORY = 1024
-"""Megabytes for all threads together; what the program keeps is bounded far below (lua/words.lua)."""
+LUA_MEMORY = 5120
+"""Megabytes for all threads together: twice what 64 threads, HAProxy's most unless told otherwise, keep at most by the
+program's own count (lua/words.lua)."""
 
 _ERRORS = (400, 401, 403, 404, 405, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
 _NOT_FOUND = "files/notfound.txt"
@@ -82,6 +83,7 @@ def global_sections(fleet: Fleet, options: HaproxyOptions, largest_body: int = 0
         ciphersuites=tokens.name(CIPHERSUITES),
         lua=[tokens.file(f"files/{name}") for name in LUA_FILES] if options.lua else (),
         lua_memory=tokens.number(LUA_MEMORY),
+        system_ca=None if options.system_ca == SYSTEM_CA else tokens.word(options.system_ca),
     )
     pages = [ErrorPage(tokens.number(status), tokens.file(_error_file(status))) for status in _ERRORS]
     errors = print_template("errors.cfg.j2", errors=pages)

@@ -1,11 +1,12 @@
 """What a Cluster needs: a profile (the text of a section that it could live in), servers, and what its check asks for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from haloy.model.cluster import Algorithm, Balance, Cluster, CookieAffinity, Retry, RetryOn
 from haloy.model.model import Bundle, Model
+from haloy.model.revised import Revised, differing, exchanged
 from haloy.proxies.haproxy.artifacts import Server
 from haloy.proxies.haproxy.names import digest
 from haloy.proxies.haproxy.options import HaproxyOptions
@@ -34,56 +35,55 @@ class Shape:
     retry: Retry
     check: CheckShape | None
     health_log: str | None
+    lua: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterNeeds:
-    """`wanted`: the Cluster's part of a Demand. `bundle`: name and digest of the CAs that its servers are made with."""
+    """`wanted`: the Cluster's part of a Demand."""
 
     cluster: Cluster
     wanted: tuple[Profile, tuple[Server, ...]]
     check: CheckTarget
-    bundle: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class AllNeeds:
-    """By Cluster, in the Model's order. `demand` holds the very same values; `profiles` are those made so far, by Shape."""
+    """By Cluster. `demand` holds the very same values; `profiles` are those made so far, by Shape. `of`, `bundles`: what of the Model
+    they were made from."""
 
     options: HaproxyOptions
-    clusters: Mapping[str, ClusterNeeds]
-    demand: Mapping[str, tuple[Profile, tuple[Server, ...]]]
+    clusters: Revised[str, ClusterNeeds]
+    demand: Revised[str, tuple[Profile, tuple[Server, ...]]]
     profiles: Mapping[Shape, Profile]
+    of: Sequence[Cluster]
+    bundles: Mapping[str, Bundle]
 
 
 def all_needs(model: Model, options: HaproxyOptions, memo: RenderMemo) -> AllNeeds:
-    """What every Cluster needs. One that is the same object as in the last cycle costs a look-up."""
+    """What every Cluster needs. Those that are the same objects as in the last cycle are not looked at."""
     return memo.follow("clusters", lambda last: _all_needs(model, options, last))
 
 
 def _all_needs(model: Model, options: HaproxyOptions, last: AllNeeds | None) -> AllNeeds:
-    known: Mapping[str, ClusterNeeds] = {}
-    profiles: dict[Shape, Profile] = {}
-    if last is not None and last.options == options:
-        known, profiles = last.clusters, {**last.profiles}
     bundles = {bundle.name: bundle for bundle in model.bundles}
-    found: dict[str, ClusterNeeds] = {}
-    same = len(known) == len(model.clusters)
-    for cluster in model.clusters:
-        needs = known.get(cluster.name)
-        if (
-            needs is None
-            or needs.cluster is not cluster
-            or (needs.bundle is not None and needs.bundle != _bundle(cluster, bundles))
-        ):
-            needs, same = _needs(cluster, bundles, options, profiles), False
-        found[cluster.name] = needs
-    if same and last is not None and last.options == options:
+    if last is None or last.options != options:
+        last = AllNeeds(options, Revised(), Revised(), {}, (), bundles)
+    gone, come = exchanged(last.of, model.clusters)
+    if others := differing(last.bundles, bundles):
+        came = set(map(id, come))
+        come += [one for one in model.clusters if one.tls and one.tls.ca in others and id(one) not in came]
+    if not gone and not come:
         return last
-    if last is not None and len(profiles) > len(last.profiles):
-        used = {needs.wanted[0].id for needs in found.values()}
-        profiles = {shape: made for shape, made in profiles.items() if made.id in used}
-    return AllNeeds(options, found, {name: needs.wanted for name, needs in found.items()}, profiles)
+    profiles = {**last.profiles}
+    made = {cluster.name: _needs(cluster, bundles, options, profiles) for cluster in come}
+    lost = [cluster.name for cluster in gone if cluster.name not in made]
+    clusters = last.clusters.revised(made, lost)
+    if len(profiles) > len(last.profiles):
+        used = {needs.wanted[0].id for needs in clusters.values()}
+        profiles = {shape: one for shape, one in profiles.items() if one.id in used}
+    demand = last.demand.revised({name: needs.wanted for name, needs in made.items()}, lost)
+    return AllNeeds(options, clusters, demand, profiles, model.clusters, bundles)
 
 
 def profile(cluster: Cluster, options: HaproxyOptions) -> Profile:
@@ -98,16 +98,9 @@ def _needs(
     made = profiles.get(shape)
     if made is None:
         made = profiles[shape] = _printed(shape)
-    bundle = _bundle(cluster, bundles)
-    servers = cluster_servers(cluster, options, "" if bundle is None else bundle[1])
-    return ClusterNeeds(cluster, (made, servers), check_target(cluster), bundle)
-
-
-def _bundle(cluster: Cluster, bundles: Mapping[str, Bundle]) -> tuple[str, str] | None:
-    if cluster.tls is None or cluster.tls.ca is None:
-        return None
-    found = bundles.get(cluster.tls.ca)
-    return cluster.tls.ca, "" if found is None else found.digest
+    bundle = None if cluster.tls is None or cluster.tls.ca is None else bundles.get(cluster.tls.ca)
+    servers = cluster_servers(cluster, options, "" if bundle is None else bundle.digest)
+    return ClusterNeeds(cluster, (made, servers), check_target(cluster))
 
 
 def _shape(cluster: Cluster, options: HaproxyOptions) -> Shape:
@@ -119,6 +112,7 @@ def _shape(cluster: Cluster, options: HaproxyOptions) -> Shape:
         cluster.retry,
         check_shape(cluster),
         options.health_log,
+        options.lua,
     )
 
 
@@ -131,6 +125,7 @@ def _printed(shape: Shape) -> Profile:
         lines=lines,
         layer7=_layer7(shape.retry),
         health_log=health_log,
+        lua=shape.lua,
         log_length=tokens.number(HEALTH_LOG_LENGTH),
     )
     return Profile(digest("profile", text, size=8), text)

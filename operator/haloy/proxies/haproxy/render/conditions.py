@@ -123,7 +123,7 @@ def _tests(candidate: Candidate, virtual_host: str) -> tuple[Test, ...]:
         tokens.http_token(match.method)
     tests: list[Test] = [] if match.method is None else [MethodIs(match.method)]
     for condition in match.headers:
-        sample = Token(f"req.fhdr({tokens.http_token(condition.name)})")
+        sample = _header(condition.name)
         tests.append(
             HeaderIs(condition.name, condition.value)
             if _exact(condition)
@@ -148,6 +148,10 @@ def _exact(condition: ValueMatch) -> bool:
             return False
         case _:
             assert_never(condition.kind)
+
+
+def _header(name: str) -> Token:
+    return tokens.word(f"req.fhdr({tokens.http_token_argument(name)})")
 
 
 def _query(name: str) -> Token:
@@ -175,8 +179,7 @@ def _acl(test: Test) -> Token:
         case MethodIs():
             return tokens.join(tokens.keyword("method --"), tokens.http_token(test.method))
         case HeaderIs():
-            fetch = Token(f"req.fhdr({tokens.http_token(test.name)})")
-            return _equals(fetch, test.value)
+            return _equals(_header(test.name), test.value)
         case QueryIs():
             return _equals(_query(test.name), test.value)
         case Fits():

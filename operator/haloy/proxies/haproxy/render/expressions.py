@@ -16,6 +16,9 @@ from haloy.proxies.haproxy.slots.layout import Expression
 _HOSTS_PER_LINE = 40
 """A line of HAProxy's holds 64 words."""
 
+_ASKS = tokens.keyword("http-request set-var(req.asks) var(req.vh) if { var(txn.rule) -m beg ? }")
+"""So each line has one condition that most requests do not meet."""
+
 
 def expression(virtual_host: str, sample: Token, pattern: str) -> Expression:
     """`pattern` must match all of `sample`. The id is made of both: the same on every host."""
@@ -40,7 +43,7 @@ def expression_lines(expressions: Iterable[Expression], sources: Mapping[str, Fi
     by_id: dict[str, list[Expression]] = {}
     for one in expressions:
         by_id.setdefault(one.id, []).append(one)
-    lines = []
+    lines = [_ASKS] if by_id else []
     for name, same in sorted(by_id.items(), key=lambda item: (item[1][0].sample, item[1][0].pattern)):
         acl = tokens.name(f"fits.{name}")
         lines.append(comment(sources[name]) if name in sources else tokens.keyword("# haloy: regular expressions"))
@@ -52,7 +55,7 @@ def expression_lines(expressions: Iterable[Expression], sources: Mapping[str, Fi
                 tokens.join(
                     tokens.keyword("http-request"),
                     Token(f"set-var(req.fits_{tokens.name(name)})"),
-                    tokens.keyword("bool(true) if { var(txn.rule) -m beg ? } { var(req.vh) -m str"),
+                    tokens.keyword("bool(true) if { var(req.asks) -m str"),
                     some,
                     tokens.keyword("}"),
                     acl,

@@ -9,10 +9,12 @@ from haloy.proxies.haproxy.options import HaproxyOptions
 from haloy.proxies.haproxy.render import maps, tokens
 from haloy.proxies.haproxy.render.blocks import Block
 from haloy.proxies.haproxy.render.builtin import HTTP2_FRAME, MAXREWRITE
+from haloy.proxies.haproxy.render.direct import change_lines, known_ending
 from haloy.proxies.haproxy.render.logformat import access_log, error_log
 from haloy.proxies.haproxy.render.programs.filters import MOST_VALUES
 from haloy.proxies.haproxy.render.templates import print_template
 from haloy.proxies.haproxy.render.tokens import Token
+from haloy.proxies.haproxy.slots.layout import Change
 
 CRT_LIST = "certs/list.crt-list"
 TRUSTED = "files/trusted.lst"
@@ -32,8 +34,8 @@ class Routing:
     """What all frontends have in common.
 
     `expressions`: the lines of compiled ones; `headers`: names of response headers that answers of HAProxy's own know, lower-case;
-    `cookies`: affinity cookies that decide a draw; `suffixes`: how many labels many-label wildcards have, most first;
-    `conditions`: the compiled chains, without `lua` only.
+    `cookies`: affinity cookies that decide a draw; `changes`: of filters, those that need no program; `suffixes`: how many labels
+    many-label wildcards have, most first; `conditions`: the compiled chains, without `lua` only.
     """
 
     lua: bool = True
@@ -41,6 +43,7 @@ class Routing:
     expressions: tuple[Token, ...] = ()
     headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
     suffixes: tuple[int, ...] = ()
 
 
@@ -52,6 +55,16 @@ class Setting:
     number: Token
 
 
+@dataclass(frozen=True, slots=True)
+class OwnHeader:
+    """A response header in answers of HAProxy's own: the samples that say whether what is there goes, and each value that comes;
+    the same values as log-format strings."""
+
+    name: Token
+    replaces: Token
+    values: tuple[tuple[Token, Token], ...]
+
+
 def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: HaproxyOptions) -> str:
     """The whole section: frontends have no servers."""
     scheme = "https" if listener.tls else "http"
@@ -59,6 +72,7 @@ def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: H
     trusted = bool(fleet.trusted_proxies)
     forwarded_https = trusted and not listener.tls
     quick = _quick(routing.headers)
+    requests, replies = change_lines(routing.changes)
     return print_template(
         "frontend.cfg.j2",
         name=tokens.name(names.listener_section(listener.name)),
@@ -78,16 +92,25 @@ def frontend_text(listener: Listener, fleet: Fleet, routing: Routing, options: H
         lua=routing.lua,
         conditions=routing.conditions,
         expressions=routing.expressions,
-        headers=[tokens.http_token(header) for header in routing.headers] if routing.lua else (),
+        headers=[_own_header(header) for header in routing.headers] if routing.lua else (),
         compiled=tokens.word(",".join(quick) + ","),
         settings=[Setting(tokens.http_token(header), tokens.number(at)) for at, header in enumerate(quick, 1)],
-        values=[tokens.number(number) for number in range(1, MOST_VALUES + 1)],
+        changes=requests,
+        replies=replies,
+        known=tokens.word(known_ending(routing.changes)),
         pins=[_pin(cookie) for cookie in routing.cookies],
         hsts=listener.tls,
         routes=tokens.name(names.ROUTES),
         not_found=tokens.name(names.NOT_FOUND),
         missing=tokens.name(names.MISSING),
     )
+
+
+def _own_header(header: str) -> OwnHeader:
+    argument = tokens.http_token_argument(header)
+    calls = [f"var(txn.after),lua.haloy({what},{argument})" for what in ("replaces", *range(1, MOST_VALUES + 1))]
+    values = tuple((tokens.log_format(f"%[{call}]"), tokens.word(call)) for call in calls[1:])
+    return OwnHeader(tokens.http_token(header), tokens.word(calls[0]), values)
 
 
 def _quick(headers: tuple[str, ...]) -> tuple[str, ...]:

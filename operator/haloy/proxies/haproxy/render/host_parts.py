@@ -1,13 +1,15 @@
 """What one virtual host puts into the maps, with all that its rules refer to. What did not change of it is not made again: a host
 with ten thousand paths is cut into parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import is_
 from zlib import crc32
 
 from haloy.model.filters import DirectResponse
-from haloy.model.flatten import Flattened, PathEntry, flatten
+from haloy.model.flatten import Flattened, PathEntry, flatten, path_place
+from haloy.model.revised import exchanged
 from haloy.model.routing import Candidate, HostKind, VirtualHost
 from haloy.proxies.haproxy.names import rule_variant, virtual_host_id
 from haloy.proxies.haproxy.render import maps, tokens
@@ -19,6 +21,9 @@ from haloy.proxies.haproxy.render.rules import Record, record, record_key
 
 Affinities = Mapping[str, str | None]
 """Every Cluster there is, with the name of its affinity cookie."""
+
+Unit = tuple[HostKind, str]
+"""Kind and name of a virtual host."""
 
 _UNKNOWN = ""
 """Stands for a Cluster that does not exist; no cookie has this name."""
@@ -52,11 +57,12 @@ class HostPart:
 
     def is_of(self, listed: Sequence[PathEntry], default: tuple[Candidate, ...]) -> bool:
         """Whether it was made of these entries."""
-        return len(listed) == len(self.listed) and all(map(is_, listed, self.listed)) and default == self.default
+        same = listed is self.listed or (len(listed) == len(self.listed) and all(map(is_, listed, self.listed)))
+        return same and default == self.default
 
-    def fits(self, affinities: Affinities) -> bool:
-        """Whether the same is known of the Clusters that its rules name."""
-        return all(affinities.get(name, _UNKNOWN) == known for name, known in self.affinities.items())
+    def still_fits(self, affinities: Affinities, others: Set[str]) -> bool:
+        """Whether the same is known of the Clusters that its rules name. `others`: of no other Cluster it may be something else."""
+        return all(affinities.get(name, _UNKNOWN) == self.affinities[name] for name in self.affinities.keys() & others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,10 @@ class Host:
     parts: tuple[HostPart, ...]
     special: tuple[HostPart, ...]
 
+    def names_any(self, clusters: Set[str]) -> bool:
+        """Whether a rule names one of these Clusters."""
+        return not all(part.affinities.keys().isdisjoint(clusters) for part in self.parts)
+
     def all_maps(self) -> Iterator[tuple[object, Mapping[str, Mapping[str, str]]]]:
         """What it puts into the maps, piece by piece; a piece that is the same object says the same."""
         yield self.own, self.own
@@ -76,10 +86,16 @@ class Host:
 
 
 def host(
-    vhost: VirtualHost, affinities: Affinities, ports: PublicPorts, last: Host | None, *, lua: bool, others: bool
+    vhost: VirtualHost,
+    affinities: Affinities,
+    ports: PublicPorts,
+    last: Host | None,
+    *,
+    lua: bool,
+    others: Set[str] = frozenset(),
 ) -> Host:
-    """The parts of `vhost`; those of `last`, the host as it was, where they would come out the same. `others`: the affinities are
-    not the ones of then.
+    """The parts of `vhost`; those of `last`, the host as it was, where they would come out the same. `others`: the Clusters whose
+    affinities are not the ones of then.
 
     Raises:
         UnsafeValueError: a value that validation should have refused cannot be written safely.
@@ -88,12 +104,18 @@ def host(
     tokens.host(vhost.redirect_host or vhost.host)
     flat = flatten(vhost, (last.vhost, last.flat) if last is not None else None)
     name = virtual_host_id(vhost)
-    cut = _cut(flat.entries)
-    known = last.parts if last is not None and len(last.parts) == len(cut) else (None,) * len(cut)
+    count = _count(flat.entries)
+    known: Sequence[HostPart | None] = (None,) * count
+    cut: Mapping[int, Sequence[PathEntry]]
+    if last is not None and len(last.parts) == count:
+        known, cut = last.parts, _cut_anew(last, flat.entries)
+    else:
+        cut = dict(enumerate(_cut(flat.entries, count)))
     parts: list[HostPart] = []
-    for index, (listed, part) in enumerate(zip(cut, known, strict=True)):
+    for index, part in enumerate(known):
         default = flat.default if index == 0 else ()
-        if part is None or not part.is_of(listed, default) or (others and not part.fits(affinities)):
+        listed = cut[index] if part is None else cut.get(index, part.listed)
+        if part is None or not part.is_of(listed, default) or not part.still_fits(affinities, others):
             part = _part(name, tuple(listed), default, affinities, ports, lua=lua)
         parts.append(part)
     own = maps.host_maps((vhost,), ports)
@@ -106,15 +128,39 @@ def host(
     )
 
 
-def _cut(entries: Sequence[PathEntry]) -> Sequence[Sequence[PathEntry]]:
-    """By their paths, so that one that comes or goes leaves the others where they are. What holds for `/` is in the first."""
-    if len(entries) <= _LEAST:
+def _count(entries: Sequence[PathEntry]) -> int:
+    """How many parts they make: a power of two."""
+    return 1 if len(entries) <= _LEAST else 1 << (len(entries) // _EACH).bit_length()
+
+
+def _index(entry: PathEntry, count: int) -> int:
+    """By its path, so that one that comes or goes leaves the others where they are. What holds for `/` is in the first."""
+    return crc32(entry.path.encode()) & (count - 1)
+
+
+def _cut(entries: Sequence[PathEntry], count: int) -> Sequence[Sequence[PathEntry]]:
+    if count == 1:
         return (entries,)
-    last = (1 << (len(entries) // _EACH).bit_length()) - 1
-    cut: list[list[PathEntry]] = [[] for _ in range(last + 1)]
+    cut: list[list[PathEntry]] = [[] for _ in range(count)]
     for entry in entries:
-        cut[crc32(entry.path.encode()) & last].append(entry)
+        cut[_index(entry, count)].append(entry)
     return cut
+
+
+def _cut_anew(last: Host, entries: Sequence[PathEntry]) -> dict[int, Sequence[PathEntry]]:
+    """The parts of `last` where `entries` are others, as many as it has. They keep the order of paths."""
+    count = len(last.parts)
+    if count == 1:
+        return {0: entries}
+    gone, come = exchanged(last.flat.entries, entries)
+    went = set(map(id, gone))
+    cut = {
+        index: [one for one in last.parts[index].listed if id(one) not in went]
+        for index in {_index(one, count) for one in (*gone, *come)}
+    }
+    for one in come:
+        insort(cut[_index(one, count)], one, key=path_place)
+    return {**cut}
 
 
 def _part(
@@ -142,6 +188,7 @@ def _part(
     weights: dict[str, str] = {}
     programs: dict[str, str] = {}
     timeouts: dict[str, str] = {}
+    shapes: dict[str, str] = {}
     cookies: set[str] = set()
     for called, one in records.items():
         rules[record_key(called, one)] = one.value
@@ -150,6 +197,7 @@ def _part(
         weights.update(one.destination.entries)
         programs.update(one.programs)
         timeouts.update(one.timeouts)
+        shapes.update(one.shapes)
         cookies.update(one.destination.cookies)
     if lua:
         for chain in found.chains:
@@ -165,6 +213,7 @@ def _part(
             maps.WEIGHTS: weights,
             maps.PROGRAMS: programs,
             maps.TIMEOUTS: timeouts,
+            maps.SHAPES: shapes,
             maps.RULES: rules,
             maps.PATHS: found.paths,
         },
@@ -175,6 +224,6 @@ def _part(
     )
 
 
-def unit(vhost: VirtualHost) -> tuple[HostKind, str]:
+def unit(vhost: VirtualHost) -> Unit:
     """What tells virtual hosts apart."""
     return vhost.kind, vhost.host

@@ -26,6 +26,10 @@ WEIGHTS = "maps/weights.map"
 """Weight sets, see weights.py."""
 PROGRAMS = "maps/programs.map"
 """What the Lua action runs, see programs/. There only with Lua."""
+KNOWN = "maps/known.map"
+"""Shapes that the lines of the frontends cover, see direct.py. There only with Lua."""
+SHAPES = "shapes"
+"""No map of HAProxy's: by shape the Changes that it stands for."""
 TIMEOUTS = "maps/timeouts.map"
 """Time-outs and retries of single rules, see rules.py."""
 RULES = "maps/rules.map"
@@ -60,7 +64,7 @@ ENTRY_MAPS = (
 )
 """Where requests come in: what goes there goes at once."""
 
-_TARGETS = (CHECK_PATHS, CHECK_HOSTS, CLUSTERS, WEIGHTS, PROGRAMS, TIMEOUTS, RULES)
+_TARGETS = (CHECK_PATHS, CHECK_HOSTS, CLUSTERS, WEIGHTS, PROGRAMS, KNOWN, TIMEOUTS, RULES)
 
 MAP_ORDER = (*_TARGETS, *ENTRY_MAPS)
 """Targets before the entries that point at them: make before break."""

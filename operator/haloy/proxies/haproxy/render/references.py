@@ -108,7 +108,7 @@ def _rule(name: str) -> tuple[Reference, ...]:
 
 def _record(value: str) -> Iterator[Reference]:
     if value.startswith(MORE):
-        name, _, value = value.partition(":")
+        name, *_, value = value.split(":")
         flags = name[1:-RECORD_DIGITS]
         if PROGRAM in flags:
             yield Reference(maps.PROGRAMS, name)

@@ -1,11 +1,12 @@
 """render: a Model becomes everything that one HAProxy needs. Pure: equal inputs, equal Artifacts."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
 from haloy.model.model import Model
+from haloy.model.revised import Revised, differing
 from haloy.proxies.haproxy.artifacts import Artifacts, CertificateLine, Fragment, Line, Section
 from haloy.proxies.haproxy.names import bundle_file, certificate_file
 from haloy.proxies.haproxy.options import HaproxyOptions
@@ -14,6 +15,7 @@ from haloy.proxies.haproxy.render.blocks import at, comment
 from haloy.proxies.haproxy.render.builtin import defaults_section, fixed_files, global_sections, own_sections
 from haloy.proxies.haproxy.render.certificate_list import certificate_lines, list_text
 from haloy.proxies.haproxy.render.clusters import all_needs
+from haloy.proxies.haproxy.render.direct import known as known_shapes
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.frontends import CRT_LIST, TRUSTED
 from haloy.proxies.haproxy.render.memo import RenderMemo
@@ -22,7 +24,26 @@ from haloy.proxies.haproxy.render.slot_sections import SlotSections, slot_sectio
 from haloy.proxies.haproxy.render.source_map import source_map
 from haloy.proxies.haproxy.render.sums import EntriesDigest
 from haloy.proxies.haproxy.slots.lay_out import NOBODY_LEAVES, lay_out
-from haloy.proxies.haproxy.slots.layout import EMPTY, Demand, Layout, Leaving
+from haloy.proxies.haproxy.slots.layout import EMPTY, Change, Demand, Layout, Leaving
+from haloy.proxies.haproxy.slots.places import Places
+
+
+@dataclass(frozen=True, slots=True)
+class _Clusters:
+    """The map of Clusters: haloy's `own` sections and the Clusters' `slots`."""
+
+    own: Mapping[str, str]
+    slots: Mapping[str, str]
+    entries: Revised[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """maps/known.map, and what it was made from."""
+
+    shapes: Mapping[str, str]
+    changes: tuple[Change, ...]
+    entries: Mapping[str, str]
 
 
 def render(
@@ -46,8 +67,9 @@ def render(
     memo.cycle()
     data = routing_data(model, PublicPorts.of(model.fleet), options, memo)
     needs = all_needs(model, options, memo)
-    demand = Demand(needs.demand, data.expressions, data.headers, data.cookies)
-    layout = lay_out(before, demand, options.pools, leaving, fresh=fresh)
+    demand = Demand(needs.demand, data.expressions, data.headers, data.cookies, data.changes)
+    known = memo.follow("places", _places)
+    layout = lay_out(before, demand, options.pools, leaving, fresh=fresh, known=known)
     slots = slot_sections(layout, needs.clusters, data.compiled, memo)
     return with_revision(
         Artifacts(
@@ -59,7 +81,7 @@ def render(
                 Fragment("25-rules.cfg", (*own_sections(model.fleet, options), *data.sections)),
                 *slots.fragments,
             ),
-            maps=_maps(data, slots, memo),
+            maps=_maps(data, slots, layout, memo),
             files=_files(model, data.files),
             pem_files={
                 **default_certificate(model),
@@ -71,6 +93,10 @@ def render(
         ),
         memo,
     )
+
+
+def _places(last: Places | None) -> Places:
+    return Places() if last is None else last
 
 
 def config_files(artifacts: Artifacts) -> dict[str, bytes]:
@@ -103,18 +129,31 @@ def _section_text(section: Section) -> str:
     return f"{comment(section.source)}\n{section.text}    {endpoints}\n{servers}"
 
 
-def _maps(data: RoutingData, slots: SlotSections, memo: RenderMemo) -> dict[str, Mapping[str, str]]:
-    def clusters() -> dict[str, str]:
-        answering = {section.name: section.name for section in data.sections}
-        return {**maps.fixed_clusters(), **answering, **slots.clusters}
+def _maps(data: RoutingData, slots: SlotSections, layout: Layout, memo: RenderMemo) -> dict[str, Mapping[str, str]]:
+    def clusters(last: _Clusters | None) -> _Clusters:
+        own = {**maps.fixed_clusters(), **{section.name: section.name for section in data.sections}}
+        if last is None or last.own != own:
+            return _Clusters(own, slots.clusters, Revised({**own, **slots.clusters}))
+        others = differing(last.slots, slots.clusters)
+        there = {name: slots.clusters[name] for name in others if name in slots.clusters}
+        return _Clusters(own, slots.clusters, last.entries.revised(there, others - there.keys()))
 
     found = {
         **data.maps,
         maps.CHECK_PATHS: slots.paths,
         maps.CHECK_HOSTS: slots.hosts,
-        maps.CLUSTERS: memo.get("map", maps.CLUSTERS, (slots.clusters, *data.sections), clusters),
+        maps.CLUSTERS: memo.follow("map of clusters", clusters).entries,
     }
+    if maps.PROGRAMS in found:
+        covered = partial(_known, data.shapes, layout.changes)
+        found[maps.KNOWN] = memo.follow("known shapes", covered).entries
     return {name: found[name] for name in maps.MAP_ORDER if name in found}
+
+
+def _known(shapes: Mapping[str, str], changes: tuple[Change, ...], last: _Known | None) -> _Known:
+    if last is not None and last.shapes is shapes and last.changes == changes:
+        return last
+    return _Known(shapes, changes, known_shapes(shapes, changes))
 
 
 def _certificates(model: Model, options: HaproxyOptions, memo: RenderMemo) -> tuple[CertificateLine, ...]:
@@ -149,7 +188,7 @@ def with_revision(artifacts: Artifacts, memo: RenderMemo) -> Artifacts:
     lines = artifacts.certificates
     state.update(memo.get("certificates digest", "", (lines,), lambda: sha256(repr(lines).encode()).digest()))
     layout = artifacts.layout
-    state.update(repr((layout.expressions, layout.headers, layout.cookies)).encode())
+    state.update(repr((layout.expressions, layout.headers, layout.cookies, layout.changes)).encode())
     return replace(artifacts, revision=state.hexdigest()[:16])
 
 

@@ -1,12 +1,14 @@
 """Where requests go, as data: what the maps say, what must be compiled for it, and the frontends that ask."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 
+from haloy.model.cluster import Cluster
 from haloy.model.model import Model
 from haloy.model.refs import FieldRef
+from haloy.model.revised import Revised, differing, exchanged
 from haloy.model.routing import HostKind, VirtualHost
 from haloy.proxies.haproxy.artifacts import Section
 from haloy.proxies.haproxy.names import listener_section
@@ -15,15 +17,16 @@ from haloy.proxies.haproxy.render import maps
 from haloy.proxies.haproxy.render.blocks import Block
 from haloy.proxies.haproxy.render.builtin import LUA_FILES
 from haloy.proxies.haproxy.render.conditions import chain_block
+from haloy.proxies.haproxy.render.direct import most_used
 from haloy.proxies.haproxy.render.expressions import expression_lines
 from haloy.proxies.haproxy.render.filters import answers
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.frontends import DEFAULT_CERTIFICATE, Routing, frontend_text
-from haloy.proxies.haproxy.render.host_parts import Affinities, Host, HostPart, host, unit
+from haloy.proxies.haproxy.render.host_parts import Affinities, Host, HostPart, Unit, host, unit
 from haloy.proxies.haproxy.render.memo import RenderMemo
 from haloy.proxies.haproxy.render.rules import Answer, RuleUse, answer, compiled_filters, rule_uses
 from haloy.proxies.haproxy.render.sums import Sum
-from haloy.proxies.haproxy.slots.layout import Expression, Layout
+from haloy.proxies.haproxy.slots.layout import Change, Expression, Layout
 
 _SUFFIXES = frozenset(map(maps.suffixes_map, maps.SCHEMES))
 
@@ -34,7 +37,8 @@ FEW_COOKIES = 8
 
 @dataclass(frozen=True, slots=True)
 class RoutingData:
-    """`maps`: all but those about slots. `expressions`, `headers`, `cookies`: what a Demand says of them.
+    """`maps`: all but those about slots. `expressions`, `headers`, `cookies`, `changes`: what a Demand says of them. `shapes`: sets of Changes
+    that rules ask for.
 
     Without Lua only: `compiled`, by Cluster the lines for its slot's section; `sections`, of rules that answer by
     themselves; `conditions`, lines of the frontends. `sources`: by expression's id a rule that asks for it. `files`: bodies and the
@@ -46,6 +50,8 @@ class RoutingData:
     expressions: tuple[Expression, ...] = ()
     headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
     compiled: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -55,12 +61,33 @@ class RoutingData:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hosts:
+    """Every Host. `special`: those with parts that are not plain; `large`: those of several parts. `users`: by Cluster the others that
+    have a rule that names it. `others`: as they were and as they are, those that are not the ones of the last cycle (None: there
+    was none, or there is none any more)."""
+
+    known: Revised[Unit, Host] = field(default_factory=Revised)
+    special: Revised[Unit, Host] = field(default_factory=Revised)
+    large: Revised[Unit, Host] = field(default_factory=Revised)
+    users: Revised[str, frozenset[Unit]] = field(default_factory=Revised)
+    others: Sequence[tuple[Host | None, Host | None]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Affinities:
+    """`of` the Clusters that they were taken from."""
+
+    of: Sequence[Cluster]
+    known: Revised[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Followed:
-    """What is known from the last cycle. `hosts`: by the identity of their virtual host, which they keep alive."""
+    """What is known from the last cycle."""
 
     virtual_hosts: tuple[VirtualHost, ...]
     affinities: Affinities
-    hosts: Mapping[int, Host]
+    hosts: _Hosts
     sums: Mapping[str, Sum]
     ports: PublicPorts
     lua: bool
@@ -73,9 +100,7 @@ def routing_data(model: Model, ports: PublicPorts, options: HaproxyOptions, memo
     Raises:
         UnsafeValueError: a value that validation should have refused cannot be written safely.
     """
-    affinities = {
-        cluster.name: None if cluster.affinity is None else cluster.affinity.name for cluster in model.clusters
-    }
+    affinities = memo.follow("affinities", partial(_affinities, model.clusters)).known
     vhosts = model.virtual_hosts
 
     def make(last: _Followed | None) -> _Followed:
@@ -101,6 +126,7 @@ def frontend_sections(model: Model, options: HaproxyOptions, layout: Layout, dat
         expressions=expression_lines(layout.expressions, data.sources),
         headers=layout.headers,
         cookies=layout.cookies,
+        changes=layout.changes,
         suffixes=tuple(sorted(many, reverse=True)),
     )
     return tuple(
@@ -119,23 +145,64 @@ def default_certificate(model: Model) -> dict[str, str]:
     return {}
 
 
+def _affinities(clusters: Sequence[Cluster], last: _Affinities | None) -> _Affinities:
+    last = _Affinities((), Revised()) if last is None else last
+    gone, come = exchanged(last.of, clusters)
+    there = {one.name: None if one.affinity is None else one.affinity.name for one in come}
+    return _Affinities(clusters, last.known.revised(there, [one.name for one in gone if one.name not in there]))
+
+
 def _hosts(
     vhosts: tuple[VirtualHost, ...], affinities: Affinities, ports: PublicPorts, last: _Followed | None, *, lua: bool
-) -> dict[int, Host]:
-    """In the order of `vhosts`."""
-    known = last.hosts if last is not None else {}
-    others = last is not None and affinities != last.affinities
-    hosts = {key: known.get(key) for key in map(id, vhosts)}
-    gone = {unit(one.vhost): one for key, one in known.items() if key not in hosts}
-    found: dict[int, Host] = {}
-    for vhost, (key, one) in zip(vhosts, hosts.items(), strict=True):
-        if one is None or (others and not all(part.fits(affinities) for part in one.parts)):
-            one = host(vhost, affinities, ports, one or gone.get(unit(vhost)), lua=lua, others=others)
-        found[key] = one
-    return found
+) -> _Hosts:
+    """Those of `last` but for virtual hosts that are others now, and those with rules that name a Cluster of which something else
+    is known now."""
+    before, known = ((), _Hosts()) if last is None else (last.virtual_hosts, last.hosts)
+    others: Set[str] = frozenset() if last is None else differing(last.affinities, affinities)
+    gone, come = exchanged(before, vhosts)
+    wanted = {unit(vhost): vhost for vhost in come}
+    lost = [name for name in map(unit, gone) if name not in wanted]
+    if others:
+        naming = {name for cluster in others for name in known.users.get(cluster, ())}
+        naming |= {name for name, one in known.large.items() if one.names_any(others)}
+        wanted |= {name: known.known[name].vhost for name in naming - wanted.keys() - set(lost)}
+    made = {
+        name: host(vhost, affinities, ports, known.known.get(name), lua=lua, others=others)
+        for name, vhost in wanted.items()
+    }
+    changed = [(known.known.get(name), made.get(name)) for name in (*made, *lost)]
+    special = {name: one for name, one in made.items() if one.special}
+    large = {name: one for name, one in made.items() if len(one.parts) > 1}
+    return _Hosts(
+        known.known.revised(made, lost),
+        known.special.revised(special, [*lost, *(made.keys() - special.keys())]),
+        known.large.revised(large, [*lost, *(made.keys() - large.keys())]),
+        _users(known.users, changed),
+        changed,
+    )
 
 
-def _sums(hosts: Mapping[int, Host], last: _Followed | None, *, lua: bool) -> dict[str, Sum]:
+def _users(
+    users: Revised[str, frozenset[Unit]], others: Iterable[tuple[Host | None, Host | None]]
+) -> Revised[str, frozenset[Unit]]:
+    held: dict[str, set[Unit]] = {}
+    for pair in others:
+        for one, there in zip(pair, (False, True), strict=True):
+            if one is None or len(one.parts) > 1:
+                continue
+            for cluster in one.parts[0].affinities:
+                some = held.setdefault(cluster, set(users.get(cluster, ())))
+                (some.add if there else some.discard)(unit(one.vhost))
+    left = {cluster: frozenset(some) for cluster, some in held.items() if some}
+    return users.revised(left, held.keys() - left.keys())
+
+
+def _in_order(hosts: Mapping[Unit, Host]) -> list[Host]:
+    """Whatever came when, the first is always the same one."""
+    return sorted(hosts.values(), key=lambda one: (one.vhost.host, one.vhost.kind.value))
+
+
+def _sums(hosts: _Hosts, last: _Followed | None, *, lua: bool) -> dict[str, Sum]:
     """What all hosts put into the maps together. There are always the same maps, but for those of suffixes."""
     if last is not None and (found := _changed_sums(hosts, last)) is not None:
         return found
@@ -143,12 +210,12 @@ def _sums(hosts: Mapping[int, Host], last: _Followed | None, *, lua: bool) -> di
         **maps.host_maps((), PublicPorts()),
         maps.WEIGHTS: {},
         maps.TIMEOUTS: {},
-        **({maps.PROGRAMS: {}} if lua else {}),
+        **({maps.PROGRAMS: {}, maps.SHAPES: {}} if lua else {}),
         maps.PATHS: maps.fixed_paths(),
         maps.RULES: maps.OWN_RULES,
     }
     parts: dict[str, list[Mapping[str, str]]] = {name: [entries] for name, entries in fixed.items()}
-    for one in hosts.values():
+    for one in _in_order(hosts.known):
         for _, piece in one.all_maps():
             for name, entries in piece.items():
                 if entries:
@@ -156,12 +223,10 @@ def _sums(hosts: Mapping[int, Host], last: _Followed | None, *, lua: bool) -> di
     return {name: Sum.of(listed) for name, listed in parts.items()}
 
 
-def _changed_sums(hosts: Mapping[int, Host], last: _Followed) -> dict[str, Sum] | None:
+def _changed_sums(hosts: _Hosts, last: _Followed) -> dict[str, Sum] | None:
     """None: they must be added up again."""
-    gone = [one for key, one in last.hosts.items() if hosts.get(key) is not one]
-    come = [one for key, one in hosts.items() if last.hosts.get(key) is not one]
-    old = {id(piece): found for one in gone for piece, found in one.all_maps()}
-    new = {id(piece): found for one in come for piece, found in one.all_maps()}
+    old = {id(piece): found for one, _ in hosts.others if one is not None for piece, found in one.all_maps()}
+    new = {id(piece): found for _, one in hosts.others if one is not None for piece, found in one.all_maps()}
     less = [found for key, found in old.items() if key not in new]
     more = [found for key, found in new.items() if key not in old]
     sums: dict[str, Sum] = {}
@@ -175,7 +240,7 @@ def _changed_sums(hosts: Mapping[int, Host], last: _Followed) -> dict[str, Sum] 
 
 
 def _data(
-    hosts: Mapping[int, Host],
+    hosts: _Hosts,
     sums: Mapping[str, Sum],
     affinities: Affinities,
     ports: PublicPorts,
@@ -183,8 +248,8 @@ def _data(
     *,
     lua: bool,
 ) -> RoutingData:
-    special = [part for one in hosts.values() for part in one.special]
-    found = {name: one.entries for name, one in sums.items()}
+    special = [part for one in _in_order(hosts.special) for part in one.special]
+    found = {name: one.entries for name, one in sums.items() if name != maps.SHAPES}
     headers = tuple(sorted({name for part in special for name in part.headers}))
     cookies = _cookies({cookie for part in special for cookie in part.cookies}, affinities)
     largest = max((part.largest_answer for part in special), default=0)
@@ -197,10 +262,12 @@ def _data(
             sources={one.id: source for one, source in reversed(asked)},
             headers=headers,
             cookies=cookies,
+            shapes=(shapes := sums[maps.SHAPES]).entries,
+            changes=memo.get("changes", "", (shapes,), lambda: most_used(shapes.entries, shapes.more)),
             files={f"files/{name}": files(__package__).joinpath("lua", name).read_bytes() for name in LUA_FILES},
             largest_answer=largest,
         )
-    listed = [part for one in hosts.values() for part in one.parts]
+    listed = [part for one in _in_order(hosts.known) for part in one.parts]
     uses = rule_uses(part.entries.variants for part in listed)
     answering = [_answer(use, variant, ports, memo) for use in uses if answers(use[0]) for variant in use[1]]
     return RoutingData(

@@ -5,8 +5,9 @@ its path's entry is answered wholly by the old or wholly by the new state of its
 lead to the variant as it is, since their text must not change with every weight.
 
 A record is `<destination>` (a Cluster, haloy's own section, or `%<weight set>`), or `!<flags><digest>:<destination>` where
-the rule has more to say. Flags: `p` the filters are the program `!<flags><digest>`; `t` time-outs and retries stand under it
-in maps/timeouts.map: `ID.server`, `ID.tunnel` (milliseconds), `ID.once` (there: the request must not be repeated).
+the rule has more to say, with `<text>:` before the destination where its filters need no program (direct.py).
+Flags: `p` the filters are the program `!<flags><digest>`; `t` time-outs and retries stand under it in maps/timeouts.map:
+`ID.server`, `ID.tunnel` (milliseconds), `ID.once` (there: the request must not be repeated).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from haloy.proxies.haproxy.artifacts import Section
 from haloy.proxies.haproxy.names import MISSING, digest, rule_section
 from haloy.proxies.haproxy.render import tokens
 from haloy.proxies.haproxy.render.blocks import Block, comment
+from haloy.proxies.haproxy.render.direct import direct
 from haloy.proxies.haproxy.render.filters import answering_blocks, answers, forwarding_blocks
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.programs.filters import filter_program
@@ -39,11 +41,13 @@ TIME_ENDINGS = (".server", ".tunnel", ".once")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`value` stands in maps/rules.map, `programs` and `timeouts` are what it refers to, besides the `destination`."""
+    """`value` stands in maps/rules.map, `programs` and `timeouts` are what it refers to, besides the `destination`. `shapes`:
+    the Changes that its filters need."""
 
     value: str
     destination: Destination
     programs: Mapping[str, str] = field(default_factory=dict)
+    shapes: Mapping[str, str] = field(default_factory=dict)
     timeouts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,10 +64,13 @@ def record(rule: Rule, variant: str, cookies: Mapping[str, str | None], ports: P
     if not flags:
         return Record(leads.value, leads)
     name = MORE + flags + digest("record", program, *times, *times.values(), size=RECORD_DIGITS // 2)
+    length = int(variant.rpartition("~")[2]) if variant != rule.id else None
+    short = direct(rule, length) if program else None
     return Record(
-        f"{name}:{leads.value}",
+        ":".join([name, *([] if short is None else [short.text]), leads.value]),
         leads,
         entries(name, program) if program else {},
+        {short.shape: short.listed} if short is not None else {},
         {f"{name}{ending}": value for ending, value in times.items()},
     )
 

@@ -1,46 +1,43 @@
 """The slots as sections in files, and the maps that lead to them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from haloy.model.revised import Revised, differing
 from haloy.proxies.haproxy.artifacts import Fragment, Section
 from haloy.proxies.haproxy.render import tokens
 from haloy.proxies.haproxy.render.blocks import Block
 from haloy.proxies.haproxy.render.checks import ROOT
 from haloy.proxies.haproxy.render.clusters import ClusterNeeds
 from haloy.proxies.haproxy.render.memo import RenderMemo
+from haloy.proxies.haproxy.render.slot_files import SlotFiles
 from haloy.proxies.haproxy.render.templates import print_template
 from haloy.proxies.haproxy.slots.layout import Layout, Placement, profile_of, slot_name
 
-SLOTS_PER_FILE = 32
-"""So few that a file stays below 64 kB at ordinary sizes: it is what one change writes."""
-
 Compiled = Mapping[str, tuple[Block, ...]]
 """By Cluster the lines that its rules need in its section. Empty with Lua."""
-
-_File = tuple[str, int]
-"""A profile, and which of its files."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotSections:
     """`clusters`: Cluster -> slot. `paths`, `hosts`: slot -> what the check asks for, where it is not the default.
 
-    `sections`: every slot's by name; `files` are made of them. The rest is what they were made from.
+    `sections`: every slot's by name; `files`, by name, are made of them as `filed` says. The rest is what they were made from.
     """
 
-    clusters: Mapping[str, str]
-    paths: Mapping[str, str]
-    hosts: Mapping[str, str]
-    files: Mapping[_File, Fragment]
+    clusters: Revised[str, str]
+    paths: Revised[str, str]
+    hosts: Revised[str, str]
+    files: Mapping[str, Fragment]
     sections: Mapping[str, Section]
+    filed: SlotFiles
     layout: Layout
     needs: Mapping[str, ClusterNeeds]
     compiled: Compiled
 
     @property
     def fragments(self) -> tuple[Fragment, ...]:
-        """In the order of the profiles, then of the numbers."""
+        """Those of profiles that have files of their own, in their order, then the shared ones."""
         return tuple(self.files.values())
 
 
@@ -70,41 +67,46 @@ def _from_scratch(
             made = _section(slot, cluster_of.get(slot), layout, needs, compiled)
             known = old.get(slot)
             sections[slot] = known if known is not None and known == made else made
-    files = {(profile, number): None for profile in layout.slots for number in range(_files_of(layout.slots[profile]))}
-    fragments = {file: _fragment(file, layout, sections) for file in files}
-    return SlotSections(*_maps(layout, needs), fragments, sections, layout, needs, compiled)
+    filed = SlotFiles.of(layout)
+    fragments = {file: _fragment(file, filed, sections) for file in filed.slots}
+    maps = _maps(layout.placements, needs)
+    if last is not None:
+        clusters, paths, hosts = (
+            _over(old, made) for old, made in zip((last.clusters, last.paths, last.hosts), maps, strict=True)
+        )
+    else:
+        clusters, paths, hosts = map(Revised, maps)
+    return SlotSections(clusters, paths, hosts, fragments, sections, filed, layout, needs, compiled)
+
+
+def _over(old: Revised[str, str], made: Mapping[str, str]) -> Revised[str, str]:
+    """`made`, as what `old` has become."""
+    return old.revised(made, old.keys() - made.keys())
 
 
 def _changed(layout: Layout, needs: Mapping[str, ClusterNeeds], compiled: Compiled, last: SlotSections) -> SlotSections:
     if layout.placements is last.layout.placements and needs is last.needs and compiled == last.compiled:
         return last
     now, before = layout.placements, last.layout.placements
-    moved = {*_differing(before, now), *_differing(last.needs, needs)}
-    moved.update(
-        name for name in compiled.keys() | last.compiled.keys() if compiled.get(name) != last.compiled.get(name)
-    )
+    moved = differing(before, now) | differing(last.needs, needs) | differing(last.compiled, compiled)
     slots = {_slot(placements, name) for name in moved for placements in (now, before)} - {""}
-    cluster_of = {placement.slot: name for name, placement in now.items()}
+    cluster_of = {_slot(now, name): name for name in moved}
     sections = dict(last.sections)
-    files: dict[_File, None] = {}
+    files: dict[str, None] = {}
     for slot in sorted(slots):
         made = _section(slot, cluster_of.get(slot), layout, needs, compiled)
         if made != last.sections[slot]:
             sections[slot] = made
-            files[profile_of(slot) or "", int(slot.rpartition(".")[2]) // SLOTS_PER_FILE] = None
-    fragments = {**last.files, **{file: _fragment(file, layout, sections) for file in files}}
-    maps = zip(_maps(layout, needs), (last.clusters, last.paths, last.hosts), strict=True)
-    clusters, paths, hosts = (old if made == old else made for made, old in maps)
-    return SlotSections(clusters, paths, hosts, fragments, sections, layout, needs, compiled)
-
-
-def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> Iterable[str]:
-    """The keys whose values are not the same objects."""
-    if before is now:
-        return []
-    if len(before) == len(now) and list(before) == list(now):
-        return [key for key, old, new in zip(now, before.values(), now.values(), strict=True) if old is not new]
-    return [*(key for key, value in now.items() if before.get(key) is not value), *(before.keys() - now.keys())]
+            files[last.filed.file[slot]] = None
+    fragments = {**last.files, **{file: _fragment(file, last.filed, sections) for file in files}}
+    clusters = last.clusters.revised(
+        {name: now[name].slot for name in moved if name in now}, [name for name in moved if name not in now]
+    )
+    _, *checks = _maps({name: now[name] for name in moved if name in now}, needs)
+    paths, hosts = (
+        old.revised(made, slots - made.keys()) for old, made in zip((last.paths, last.hosts), checks, strict=True)
+    )
+    return SlotSections(clusters, paths, hosts, fragments, sections, last.filed, layout, needs, compiled)
 
 
 def _slot(placements: Mapping[str, Placement], cluster: str) -> str:
@@ -112,17 +114,8 @@ def _slot(placements: Mapping[str, Placement], cluster: str) -> str:
     return "" if placement is None else placement.slot
 
 
-def _files_of(count: int) -> int:
-    return -(-count // SLOTS_PER_FILE)
-
-
-def _fragment(file: _File, layout: Layout, sections: Mapping[str, Section]) -> Fragment:
-    profile, number = file
-    first = number * SLOTS_PER_FILE
-    numbers = range(first, min(first + SLOTS_PER_FILE, layout.slots[profile]))
-    return Fragment(
-        f"30-slots-{profile}-{number:02d}.cfg", tuple(sections[slot_name(profile, number)] for number in numbers)
-    )
+def _fragment(file: str, filed: SlotFiles, sections: Mapping[str, Section]) -> Fragment:
+    return Fragment(file, tuple(sections[slot] for slot in filed.slots[file]))
 
 
 def _section(
@@ -138,9 +131,11 @@ def _section(
     return Section(slot, text, needs[cluster].cluster.source, servers, dynamic=True, cluster=cluster)
 
 
-def _maps(layout: Layout, needs: Mapping[str, ClusterNeeds]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+def _maps(
+    placements: Mapping[str, Placement], needs: Mapping[str, ClusterNeeds]
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     clusters, paths, hosts = {}, {}, {}
-    for name, placement in layout.placements.items():
+    for name, placement in placements.items():
         clusters[name] = placement.slot
         check = needs[name].check
         if check.path != ROOT:

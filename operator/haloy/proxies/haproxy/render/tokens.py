@@ -12,6 +12,7 @@ from typing import LiteralString
 
 _BARE = re.compile(r"[A-Za-z0-9_.,:/@+=^|*?<>()-]+\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
+_PLAIN_ARGUMENT = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _RULE_ID = re.compile(r"[A-Za-z0-9_./:~?%@*<>-]+\Z")
 _HTTP_TOKEN = re.compile(r"[A-Za-z0-9!#$&'*+.^_`|~%-]+\Z")
 _FILE = re.compile(r"(?!.*\.\.)[A-Za-z0-9_./-]+\Z")
@@ -71,7 +72,13 @@ def log_text(value: str) -> str:
 
 def argument(value: str) -> str:
     """Any string as one argument of a sample expression, `url_param(HERE)`: still to be quoted as a word with the rest."""
-    return "'" + _checked(value).replace("'", "'\\''") + "'"
+    return value if _PLAIN_ARGUMENT.match(value) else "'" + _checked(value).replace("'", "'\\''") + "'"
+
+
+def http_token_argument(value: str) -> str:
+    """`argument` for a header's name. `http_token` is a word already: within an expression its quotes would be eaten with the
+    word's, and a `'` of the name would open others."""
+    return argument(_matched(_HTTP_TOKEN, value, "a token of HTTP"))
 
 
 def name(value: str) -> Token:

@@ -25,6 +25,7 @@ _FINGERPRINT = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
 _SERIAL = re.compile(r"^Serial: ([0-9A-F]+)$", re.MULTILINE)
 _CHAIN = re.compile(r"^Chain (?:Subject|Issuer): (.*)$")
 _ATTRIBUTE = re.compile(r"/[A-Za-z0-9.-]+=")
+_ABSENT = "Not found"
 _LONGEST = 7000
 """Bytes of an answer, or of the names in it, beyond which lines may be missing: HAProxy leaves out what does not fit into
 one buffer (16 kB)."""
@@ -145,13 +146,23 @@ def match_lines(entries: Iterable[CrtListEntry], known: Iterable[CertificateLine
 
 
 async def read(api: RuntimeApi, paths: Iterable[str] | None) -> dict[str, Held]:
-    """What HAProxy holds of `paths`, None: of all files in `certs/` and `ca/`. A file it does not hold is left out."""
-    listings = await api.run(["show ssl cert", "show ssl ca-file"])
-    names = {name for listing in listings for name in parse_certificate_names(listing).names}
-    ours = {name for name in names if name.startswith(("certs/", CA_FOLDER))}
-    chosen = sorted(ours if paths is None else ours & set(paths))
-    answers = await api.run([command("show", "ssl", _kind(path), path) for path in chosen])
-    return {path: held(path, answer) for path, answer in zip(chosen, answers, strict=True)}
+    """What HAProxy holds of `paths`, None: of all files in `certs/` and `ca/`. A file it does not hold is left out.
+
+    Raises what `RuntimeApi.run` raises.
+    """
+    if paths is None:
+        listings = await api.run(["show ssl cert", "show ssl ca-file"])
+        names = {name for listing in listings for name in parse_certificate_names(listing).names}
+        paths = {name for name in names if name.startswith(("certs/", CA_FOLDER))}
+    chosen = sorted(paths)
+    answers = await api.attempt([command("show", "ssl", _kind(path), path) for path in chosen])
+    found = {}
+    for path, answer in zip(chosen, answers, strict=True):
+        if answer.failed and _ABSENT not in answer.text:
+            raise CommandFailed(str(answer.command), answer.text)
+        if not answer.failed:
+            found[path] = held(path, answer.text)
+    return found
 
 
 async def abort_open(api: RuntimeApi) -> tuple[str, ...]:

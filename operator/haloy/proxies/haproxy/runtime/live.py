@@ -87,20 +87,28 @@ def assemble(known: Artifacts, live: Live, pem: Mapping[str, bytes], *, crt_list
         for name, content in live.maps.items()
         if name in TARGET_MAPS
     }
+    held_pem = certificates.digests(live.pem, pem, known.pem_files, UNKNOWN_DIGEST)
     artifacts = replace(
         known,
         fragments=fragments,
         maps={
             name: _without(content, retired.get(name, {}), known.maps.get(name)) for name, content in live.maps.items()
         },
-        pem_files=certificates.digests(live.pem, pem, known.pem_files, UNKNOWN_DIGEST),
+        pem_files={path: digest for path, digest in held_pem.items() if path in known.pem_files},
         certificates=lines,
         layout=replace(
             known.layout,
             resting=frozenset(key[0] for key in leaving if key[0] in held and is_free(held[key[0]])),
         ),
     )
-    return Running(artifacts, leaving, crt_list, drift, {name: gone for name, gone in retired.items() if gone})
+    return Running(
+        artifacts,
+        leaving,
+        crt_list,
+        drift,
+        {name: gone for name, gone in retired.items() if gone},
+        {path: digest for path, digest in held_pem.items() if path not in known.pem_files},
+    )
 
 
 def _without(

@@ -14,7 +14,7 @@ Sleep = Callable[[float], Awaitable[None]]
 _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 1.0
 _GRACE = 10.0
-"""Seconds after the deadline in which the ended sessions may unwind."""
+"""Seconds in which ended sessions may unwind."""
 
 
 class Removals:
@@ -69,21 +69,26 @@ class Removals:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _remove(self, key: ServerKey, drain: float) -> None:
+        """A HAProxy that does not answer is asked again: whoever finds another one in its place calls `forget`."""
         deadline = self._clock.monotonic() + drain
-        ended = False
+        ended: float | None = None
         pause = _FIRST_RETRY
         for turn in itertools.count():
-            async with self._lock:
-                (answer,) = await self._api.attempt([servers_runtime.delete_command(*key)])
-                if not answer.failed or "No such server" in answer.text:
-                    self._gone(key)
-                    return
-                await self._api.attempt([servers_runtime.forget_connections_command(*key, turn)])
-                now = self._clock.monotonic()
-                if now >= deadline and not ended:
-                    await self._api.attempt([servers_runtime.end_sessions_command(*key)])
-                    ended, pause = True, _FIRST_RETRY
-            if now >= deadline + _GRACE:
+            try:
+                async with self._lock:
+                    (answer,) = await self._api.attempt([servers_runtime.delete_command(*key)])
+                    if not answer.failed or "No such server" in answer.text:
+                        self._gone(key)
+                        return
+                    await self._api.attempt([servers_runtime.forget_connections_command(*key, turn)])
+                    now = self._clock.monotonic()
+                    if now >= deadline and ended is None:
+                        await self._api.attempt([servers_runtime.end_sessions_command(*key)])
+                        ended, pause = now, _FIRST_RETRY
+            except RuntimeUnavailable:
+                await self._sleep(_LONGEST_RETRY)
+                continue
+            if ended is not None and now >= ended + _GRACE:
                 self._gave_up(key, answer.text)
                 return
             await self._sleep(min(pause, max(deadline - now, _FIRST_RETRY)))
@@ -95,7 +100,5 @@ class Removals:
         if done.cancelled():
             return
         error = done.exception()
-        if isinstance(error, RuntimeUnavailable):
-            return  # HAProxy is gone, and the server with it
         if error is not None:
             self._gave_up(key, str(error))

@@ -83,11 +83,11 @@ def touched(steps: Iterable[RuntimeStep]) -> Scope:
                 maps[name] = None
             case AddServer() | RestoreServer() | SetWeight() | SetState() | DrainServer() | RemoveServer():
                 names.add(step.section)
-            case NewCertificate() | ReplaceCertificate() | DropCertificate():
+            case NewCertificate() | ReplaceCertificate():
                 pem.add(step.path)
             case AddCertificateLine() | RemoveCertificateLine():
                 lines = True
-            case RestSlot() | RetireMapEntries():
+            case RestSlot() | RetireMapEntries() | DropCertificate():
                 pass
     chosen = {name: None if keys is None or len(keys) > ONE_BY_ONE else frozenset(keys) for name, keys in maps.items()}
     return Scope(chosen, frozenset(names), frozenset(pem), lines)

@@ -1,86 +1,101 @@
 """Which Cluster gets which slot, and how many slots there are. Pure: equal inputs, equal Layouts."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count, filterfalse
 from types import MappingProxyType
 
+from haloy.model.revised import Revised
 from haloy.proxies.haproxy.artifacts import Server
+from haloy.proxies.haproxy.slots.close_up import closed_up
 from haloy.proxies.haproxy.slots.layout import Demand, Layout, Leaving, Placement, Pools, Profile, slot_name
+from haloy.proxies.haproxy.slots.places import POOL, Places, numbers
+from haloy.proxies.haproxy.slots.shares import shares
 from haloy.proxies.haproxy.slots.well_known import WELL_KNOWN_HEADERS
 
-POOL = "slot."
-"""What the names of slots begin with (`slot_name`)."""
-
 NOBODY_LEAVES: Leaving = MappingProxyType({})
-_NOWHERE = Placement("")
 
 
 def lay_out(
-    before: Layout, demand: Demand, pools: Pools, leaving: Leaving = NOBODY_LEAVES, *, fresh: bool = False
+    before: Layout,
+    demand: Demand,
+    pools: Pools,
+    leaving: Leaving = NOBODY_LEAVES,
+    *,
+    fresh: bool = False,
+    known: Places | None = None,
 ) -> Layout:
     """A place for every Cluster of `demand`, with as little change to `before` as can be.
 
     A Cluster stays where it is, or moves to the free slot with the lowest number; what was left rests. The structure is that
     of `before` while there is room in it and nothing new is to be compiled; otherwise, or if `fresh`, it is made anew
-    around the Clusters. `before.resting`: left and not yet at rest; `leaving`: servers of slots that are still to go.
+    around the Clusters. `fresh` is for a new process, so that a pool that few are left in is closed up, too.
+    `before.resting`: left and not yet at rest; `leaving`: servers of slots that are still to go.
+    `known`: what an earlier call has left there saves going through all Clusters, and changes nothing else.
     """
-    placements, changed = _placements(before, demand, leaving)
-    resting = _left(before, placements, changed)
+    known = Places() if known is None else known
+    placements, changed, gone = _placements(before, demand, leaving, known)
+    resting = before.resting | _left(before.placements, placements, (*changed, *gone))
+    if fresh:
+        placements, resting = closed_up(placements, resting, _due(placements, resting, pools, known), known)
+    known.laid_out(placements, demand.clusters)
     if fresh or not _holds(before, placements, changed, demand):
-        return _structure({**before.profiles, **_profiles(demand)}, placements, resting, demand, pools)
+        return _structure({**before.profiles, **_profiles(demand)}, placements, resting, demand, pools, known)
     if placements is before.placements:
         return before
     return replace(before, placements=placements, resting=resting)
 
 
-def free(layout: Layout) -> dict[str, int]:
+def free(layout: Layout, known: Places | None = None) -> dict[str, int]:
     """By profile, how many slots a Cluster could get."""
-    taken, resting = _taken(layout.placements), _numbers(layout.resting)
-    return {profile: count - taken[profile] - len(resting.get(profile, ())) for profile, count in layout.slots.items()}
+    taken, resting = (Places() if known is None else known).numbers(layout.placements), numbers(layout.resting)
+    return {
+        profile: count - len(taken.get(profile, ())) - len(resting.get(profile, ()))
+        for profile, count in layout.slots.items()
+    }
 
 
-def shortage(layout: Layout, pools: Pools) -> tuple[str, ...]:
+def shortage(layout: Layout, pools: Pools, known: Places | None = None) -> tuple[str, ...]:
     """The profiles in use of which few slots are free: time for a reload in the background. Never right after a fresh one."""
-    due = _spare(_taken(layout.placements), _numbers(layout.resting), pools)
-    left = free(layout)
+    known = Places() if known is None else known
+    due = _due(layout.placements, layout.resting, pools, known)
+    left = free(layout, known)
     return tuple(sorted(profile for profile, spare in due.items() if spare and left[profile] <= pools.low(spare)))
 
 
-def _placements(before: Layout, demand: Demand, leaving: Leaving) -> tuple[Mapping[str, Placement], list[str]]:
-    """In the order of the demand, and which Clusters have another Placement than before; `before.placements` itself if
-    nothing changed. This is the loop over all Clusters."""
+def _placements(
+    before: Layout, demand: Demand, leaving: Leaving, known: Places
+) -> tuple[Mapping[str, Placement], list[str], list[str]]:
+    """Which Clusters have another Placement than before, and which have none any more; `before.placements` itself if nothing
+    changed. Clusters that want what they were laid out for have that: they are not looked at."""
     going: dict[str, list[Server]] = {}
     for (slot, _), server in leaving.items():
         going.setdefault(slot, []).append(server)
     present = before.placements
-    compared: dict[str, Profile] = {}
-    pools: dict[str, str] = {}
+    others = known.others(present, demand.clusters)
     found: dict[str, Placement] = {}
-    changed: list[str] = []
     movers: list[str] = []
-    for name, (profile, servers) in demand.clusters.items():
-        if compared.get(profile.id) is not profile:
-            compared[profile.id] = profile
-            pools[profile.id] = f"{POOL}{profile.id}." if before.profiles.get(profile.id) == profile else "none"
-        placement = present.get(name)
-        if placement is not None and placement.slot.startswith(pools[profile.id]):
+    for name in others:
+        wanted = demand.clusters.get(name)
+        if wanted is None:
+            continue
+        (profile, servers), placement = wanted, present.get(name)
+        if placement is not None and _lives_in(before, placement.slot, profile):
             if placement.servers is servers and placement.slot not in going:
-                found[name] = placement
                 continue
             if _fits(servers, placement.servers, going.get(placement.slot, ())):
                 if placement.servers is not servers:
-                    placement = Placement(placement.slot, servers)
-                    changed.append(name)
-                found[name] = placement
+                    found[name] = Placement(placement.slot, servers)
                 continue
-        found[name] = _NOWHERE
         movers.append(name)
-    if not movers and not changed and len(present) == len(found):
-        return present, []
-    _place(before, demand, found, movers)
-    return found, [*changed, *movers]
+    gone = [name for name in others if name in present and name not in demand.clusters]
+    found |= _placed(before, demand, sorted(movers), known)
+    placements = Revised.of(present).revised(found, gone) if found or gone else present
+    return placements, [*found], gone
+
+
+def _lives_in(layout: Layout, slot: str, profile: Profile) -> bool:
+    return slot.startswith(f"{POOL}{profile.id}.") and layout.profiles.get(profile.id) == profile
 
 
 def _fits(wanted: Iterable[Server], present: Iterable[Server], leaving: Iterable[Server]) -> bool:
@@ -98,36 +113,34 @@ def _fits(wanted: Iterable[Server], present: Iterable[Server], leaving: Iterable
     return True
 
 
-def _place(before: Layout, demand: Demand, found: dict[str, Placement], movers: Iterable[str]) -> None:
-    """Give the `movers` in `found` the free slots of the lowest numbers, beyond the end of the pool if need be."""
-    used: dict[str, set[int]] | None = None
-    numbers: dict[str, Iterator[int]] = {}
+def _placed(before: Layout, demand: Demand, movers: Iterable[str], known: Places) -> dict[str, Placement]:
+    """The free slots of the lowest numbers for the `movers`, in their order, beyond the end of the pool if need be."""
+    unused: dict[str, Iterator[int]] = {}
+    found: dict[str, Placement] = {}
     for name in movers:
-        if used is None:
-            used = _numbers((placement.slot for placement in before.placements.values()), before.resting)
         profile, servers = demand.clusters[name]
-        occupied = used.get(profile.id, set())
-        unused = numbers.setdefault(profile.id, filterfalse(occupied.__contains__, count()))
-        found[name] = Placement(slot_name(profile.id, next(unused)), servers)
+        if profile.id not in unused:
+            taken, rest = known.numbers(before.placements), numbers(before.resting)
+            unused[profile.id] = filterfalse(
+                rest.get(profile.id, set()).__contains__,
+                filterfalse(taken.get(profile.id, set()).__contains__, count()),
+            )
+        found[name] = Placement(slot_name(profile.id, next(unused[profile.id])), servers)
+    return found
 
 
-def _left(before: Layout, placements: Mapping[str, Placement], changed: Iterable[str]) -> frozenset[str]:
-    """The slots at rest, with those that Clusters leave now."""
-    if placements is before.placements:
-        return before.resting
-    left = {before.placements[name].slot for name in before.placements.keys() - placements.keys()}
-    for name in changed:
-        old = before.placements.get(name)
-        if old is not None and old.slot != placements[name].slot:
-            left.add(old.slot)
-    return before.resting | left
+def _left(before: Mapping[str, Placement], after: Mapping[str, Placement], changed: Iterable[str]) -> set[str]:
+    """The slots that Clusters leave now."""
+    pairs = [(before[name].slot, after.get(name)) for name in changed if name in before]
+    return {slot for slot, now in pairs if now is None or now.slot != slot}
 
 
 def _holds(layout: Layout, placements: Mapping[str, Placement], changed: Iterable[str], demand: Demand) -> bool:
     """Whether the structure of `layout` can serve the demand with the Clusters where they are.
 
     Response headers are no reason for another one: programs change them in what servers answer, whatever their names are;
-    only answers of HAProxy's own know no new name before the next reload.
+    only answers of HAProxy's own know no new name before the next reload. No more are changes that HAProxy makes by itself:
+    until then their programs make them.
     """
     for name in changed:
         profile = demand.clusters[name][0]
@@ -142,56 +155,50 @@ def _within(some: tuple[object, ...], all_of_them: tuple[object, ...]) -> bool:
 
 
 def _structure(
-    known: Mapping[str, Profile],
+    profiles: Mapping[str, Profile],
     placements: Mapping[str, Placement],
     resting: frozenset[str],
     demand: Demand,
     pools: Pools,
+    known: Places,
 ) -> Layout:
     """The structure made anew: for each profile in use as many slots as are due, and no fewer than reach to the last one in
     use; nothing compiled but what is asked for, and the well-known headers."""
-    taken, rest = _taken(placements), _numbers(resting)
-    reach = _numbers((placement.slot for placement in placements.values()), resting)
+    due = _due(placements, resting, pools, known)
+    taken, rest = known.numbers(placements), numbers(resting)
     slots = {
-        profile: max(taken[profile] + len(rest.get(profile, ())) + spare, max(reach[profile]) + 1)
-        for profile, spare in _spare(taken, rest, pools).items()
+        profile: max(
+            len(taken.get(profile, ())) + len(rest.get(profile, ())) + spare,
+            max((*taken.get(profile, ()), *rest.get(profile, ()))) + 1,
+        )
+        for profile, spare in due.items()
     }
     return Layout(
-        profiles={name: known[name] for name in slots},
+        profiles={name: profiles[name] for name in slots},
         slots=slots,
         placements=placements,
         resting=resting,
         expressions=tuple(sorted(set(demand.expressions), key=lambda one: (one.virtual_host, one.id))),
         headers=tuple(sorted({*demand.headers, *(WELL_KNOWN_HEADERS if pools.spare else ())})),
         cookies=tuple(sorted(set(demand.cookies))),
+        changes=demand.changes,
     )
 
 
-def _spare(taken: Mapping[str, int], resting: Mapping[str, set[int]], pools: Pools) -> dict[str, int]:
+def _due(
+    placements: Mapping[str, Placement], resting: frozenset[str], pools: Pools, known: Places
+) -> Mapping[str, int]:
     """By profile in use, sorted: how many spare slots are due."""
-    used = sorted({profile for profile, count in taken.items() if count} | resting.keys())
-    if not pools.spare:
-        return dict.fromkeys(used, 0)
-    wanted = {profile: max(pools.spare, taken.get(profile, 0) // 4) for profile in used}
-    total = sum(wanted.values())
-    if total <= pools.most:
-        return wanted
-    return {profile: max(1, spare * pools.most // total) for profile, spare in wanted.items()}
 
+    def found() -> Mapping[str, int]:
+        taken, rest = known.numbers(placements), numbers(resting)
+        used = sorted({*taken, *rest})
+        if not pools.spare:
+            return dict.fromkeys(used, 0)
+        wanted = {profile: max(pools.spare, len(taken.get(profile, ())) // 4) for profile in used}
+        return wanted if sum(wanted.values()) <= pools.most else shares(wanted, known.users(placements), pools.most)
 
-def _taken(placements: Mapping[str, Placement]) -> Counter[str]:
-    counted = Counter(placement.slot.rpartition(".")[0] for placement in placements.values())
-    return Counter({pool.removeprefix(POOL): count for pool, count in counted.items()})
-
-
-def _numbers(*slots: Iterable[str]) -> dict[str, set[int]]:
-    """By profile the numbers of `slots`."""
-    found: dict[str, set[int]] = {}
-    for some in slots:
-        for slot in some:
-            pool, _, number = slot.rpartition(".")
-            found.setdefault(pool.removeprefix(POOL), set()).add(int(number))
-    return found
+    return known.due(placements, (resting, pools), found)
 
 
 def _profiles(demand: Demand) -> dict[str, Profile]:

@@ -5,6 +5,7 @@ docs/design/0003-no-reload.md says why.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # artifacts.py holds a Layout
@@ -19,7 +20,7 @@ class Pools:
     """How many spare slots are laid out.
 
     `spare` for each profile in use, or a quarter of its taken slots where that is more; `most` in all profiles together,
-    shared out in proportion where they would want more, though each profile has one. `spare` 0: none, as in `haloy render`.
+    shared among namespaces where they would want more (`shares`), though each profile has one. `spare` 0: none, as in `haloy render`.
     """
 
     spare: int = 128
@@ -53,6 +54,31 @@ class Expression:
     pattern: str
 
 
+class ChangeKind(StrEnum):
+    """What filters do, in the alphabet's order of when they do it: the path's beginning or all of it, the host, headers of the
+    request, headers of what servers answer. ROOT, a PREFIX that is replaced by `/`, is compiled with that PREFIX."""
+
+    PREFIX = "a-prefix"
+    ROOT = "a-root"
+    PATH = "b-path"
+    HOST = "c-host"
+    REMOVE = "d-remove"
+    SET = "e-set"
+    ADD = "f-add"
+    AFTER_REMOVE = "g-after-remove"
+    AFTER_SET = "h-after-set"
+    AFTER_ADD = "i-after-add"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """Something that filters do, as far as it is compiled; values are data. `name`: of the header, lower-case; how long the
+    matched PREFIX is, in bytes; else empty."""
+
+    kind: ChangeKind
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """`slot`: a section's name. `servers`: what the Cluster has there, as its section says."""
@@ -63,15 +89,17 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a Model asks for. `clusters`: by name, in the Model's order, the profile and the servers it wants.
+    """What a Model asks for. `clusters`: by name the profile and the servers that are wanted, in any order.
 
     `expressions`, `headers` (response headers, lower-case), `cookies` (affinity cookies): sorted, without repetitions.
+    `changes`: those of filters that are used most, sorted; whatever there are, none is worth a reload.
     """
 
     clusters: Mapping[str, tuple[Profile, tuple["Server", ...]]] = field(default_factory=dict)
     expressions: tuple[Expression, ...] = ()
     headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,7 @@ class Layout:
     """`profiles`: Profile by id. `slots`: by profile, how many slots it has: they are numbered from 0 on.
 
     `placements`: by Cluster. `resting`: slots that were left and have not come to rest: nobody gets them.
-    `expressions`, `headers`, `cookies`: what is compiled; it may be more than is needed now.
+    `expressions`, `headers`, `cookies`, `changes`: what is compiled; it may be more than is needed now.
     Two Layouts with the same `structure` give the same configuration, servers aside.
     """
 
@@ -90,6 +118,7 @@ class Layout:
     expressions: tuple[Expression, ...] = ()
     headers: tuple[str, ...] = ()
     cookies: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def structure(self) -> tuple[object, ...]:
@@ -97,9 +126,9 @@ class Layout:
         return self.profiles, self.slots, *self.in_frontends
 
     @property
-    def in_frontends(self) -> tuple[object, ...]:
+    def in_frontends(self) -> tuple[tuple[object, ...], ...]:
         """What of the structure is part of the frontends."""
-        return self.expressions, self.headers, self.cookies
+        return self.expressions, self.headers, self.cookies, self.changes
 
 
 EMPTY = Layout()

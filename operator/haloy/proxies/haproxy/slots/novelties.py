@@ -45,7 +45,7 @@ def novelties(before: Layout, after: Layout) -> Novelties:
         elif int(placement.slot.rpartition(".")[2]) >= before.slots[profile]:
             exhausted.setdefault(profile, []).append(cluster)
     grown = {profile for profile, count in after.slots.items() if count > before.slots.get(profile, count)}
-    compiled = (before.expressions, after.expressions), (before.headers, after.headers), (before.cookies, after.cookies)
+    compiled = zip(before.in_frontends, after.in_frontends, strict=True)
     return Novelties(
         profiles=_sorted(new),
         exhausted=_sorted(exhausted),

@@ -1,6 +1,7 @@
 -- Conditions: which rule of a chain a request belongs to. See haloy.lua.
 
-local find, match, sub, gsub, lower = string.find, string.match, string.sub, string.gsub, string.lower
+local find, match, sub, lower = string.find, string.match, string.sub, string.lower
+local gmatch, gsub = string.gmatch, string.gsub
 local common = programs_of_haloy
 local byte, reader, unknown, words_of = common.byte, common.reader, common.unknown, common.words_of
 
@@ -20,6 +21,19 @@ end
 -- head, each with its end, then an empty one. HAProxy lets no CR, LF or NUL into any of them. A text is cheap where the
 -- object of a transaction is dear: see docs/design/0003-no-reload.md.
 
+-- Whether `text` is `value` but for blanks around it. Patterns that say so go back and forth in thousands of blanks.
+local function trimmed_is(text, value)
+    local first = find(text, "[^ \t]")
+    if first == nil then
+        return value == ""
+    end
+    local behind = first + #value
+    if sub(text, first, behind - 1) ~= value then
+        return false
+    end
+    return behind > #text or (find(text, "[ \t]", -1) ~= nil and not find(text, "[^ \t]", behind))
+end
+
 -- Whether one of the header's lines is `value`. Names are in lower case; like req.fhdr(), blanks around a value do not count.
 local function header_is(asked, line, start, value)
     if find(asked, line, 1, true) then
@@ -28,7 +42,7 @@ local function header_is(asked, line, start, value)
     local _, at = find(asked, start, 1, true)
     while at ~= nil do
         local ends = find(asked, "\r\n", at, true)
-        if match(sub(asked, at + 1, ends - 1), "^[ \t]*(.-)[ \t]*$") == value then
+        if trimmed_is(sub(asked, at + 1, ends - 1), value) then
             return true
         end
         _, at = find(asked, start, ends, true)
@@ -36,25 +50,33 @@ local function header_is(asked, line, start, value)
     return false
 end
 
--- As url_param does it: & and ; and ? separate, the name is compared as it stands there.
-local function query_is(asked, wanted, value)
-    local last = find(asked, "\r\n", 1, true) - 1
-    local start = match(asked, "^[^ ]* [^ ]* ()")
-    while start <= last do
-        local ends = find(asked, "[&;?\r]", start)
-        if sub(asked, start, start + #wanted - 1) == wanted then
-            local after = start + #wanted
-            ends = find(asked, "[&;?\r]", after)
-            local given = form_decoded(sub(asked, after, ends - 1))
-            if given == nil then
-                return false
-            elseif given == value then
-                return true
+-- The query's parameters: name -> set of values. As url_param does it: & and ; and ? separate, the name is compared as it stands
+-- there, and behind a value that cannot be decoded nobody looks for further ones. All at once, since a client may send
+-- thousands, and a chain may ask hundreds of times.
+local function parameters_of(asked)
+    local found, closed = {}, {}
+    local start, last = match(asked, "^[^ ]* [^ ]* ()"), find(asked, "\r\n", 1, true) - 1
+    for part in gmatch(sub(asked, start, last), "[^&;?]+") do
+        local equals = find(part, "=", 1, true)
+        local name = equals and sub(part, 1, equals - 1)
+        if name and not closed[name] then
+            local value = form_decoded(sub(part, equals + 1))
+            local values = found[name] or {}
+            if value ~= nil then
+                values[value], found[name] = true, values
+            else
+                closed[name] = true
             end
         end
-        start = ends + 1
     end
-    return false
+    return found
+end
+
+-- `seen`: what is kept while one request is looked at.
+local function query_is(asked, name, value, _, _, seen)
+    seen.parameters = seen.parameters or parameters_of(asked)
+    local values = seen.parameters[name]
+    return values ~= nil and values[value] ~= nil
 end
 
 local function method_is(asked, method) return match(asked, "^[^ ]* ([^ ]*)") == method end
@@ -68,7 +90,7 @@ local TESTS = {
         local name, value = lower(read()), read()
         return { header_is, "\r\n" .. name .. ": " .. value .. "\r\n", "\r\n" .. name .. ": ", value }
     end,
-    query = function(read) return { query_is, read() .. "=", read() } end,
+    query = function(read) return { query_is, read(), read() } end,
     fits = function(read) return { fits, read() } end,
 }
 
@@ -93,10 +115,10 @@ local function read_select(text)
     return steps
 end
 
-local function holds(tests, asked, txn)
+local function holds(tests, asked, txn, seen)
     for number = 1, #tests do
         local test = tests[number]
-        if not test[1](asked, test[2], test[3], test[4], txn) then
+        if not test[1](asked, test[2], test[3], test[4], txn, seen) then
             return false
         end
     end
@@ -108,9 +130,10 @@ local function first_of(steps, asked, txn)
     if sub(asked, -4) ~= "\r\n\r\n" then
         error("the request is too long", 0)
     end
+    local seen = {}
     for number = 1, #steps do
         local step = steps[number]
-        if holds(step.tests, asked, txn) then
+        if holds(step.tests, asked, txn, seen) then
             return step.rule
         end
     end

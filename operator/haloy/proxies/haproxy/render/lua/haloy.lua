@@ -193,7 +193,7 @@ end
 -- Returns the answer where a filter gives one. The destination is said last: whatever fails before leads nowhere.
 local function request(txn, names)
     local id = txn:get_var("req.more")
-    local leads = sub(txn:get_var("txn.cluster"), #id + 2)
+    local leads = match(txn:get_var("txn.cluster"), "[^:]*$")
     local filters = program(id, read_filters)
     for _, action in ipairs(filters.actions) do
         local reply = action[1](txn, action[2], action[3], action[4], action[5], action[6])

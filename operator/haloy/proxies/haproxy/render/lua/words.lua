@@ -10,23 +10,32 @@ pcall(collectgarbage, "generational")
 
 local programs = Map.new("maps/programs.map", Map._str)
 
--- What is kept of parsed programs, by thread: when one more would be too much, all of it is dropped. A word is at most one
--- string, one table and its place in them; ten thousand rules with three filters each take three quarters of
--- this, as counted here, which is more than they really take.
-local MOST_BYTES = 32 * 1024 * 1024
+-- What is kept of parsed programs, by thread: when one more would be too much, all of its kind are dropped. A word is at most
+-- one string, one table and its place in them; ten thousand rules with three filters each take three quarters of
+-- this, as counted here, which is more than they really take. The few large ones are kept apart, so that they never push out what others
+-- need; the largest that the limits of the API allow (model/limits.py) finds room.
+local MOST_BYTES, MOST_LARGE_BYTES = 32 * 1024 * 1024, 8 * 1024 * 1024
+local LARGE = 64 * 1024
 local EACH, WORD = 400, 100
-local kept, bytes = {}, 0
+local small = { kept = {}, bytes = 0, most = MOST_BYTES }
+local large = { kept = {}, bytes = 0, most = MOST_LARGE_BYTES }
 
 local function keep(key, text, parsed)
     local _, blanks = gsub(text, " ", " ")
     local size = EACH + 2 * #text + WORD * blanks
-    if bytes + size > MOST_BYTES then
-        kept, bytes = {}, 0
+    local kind = size < LARGE and small or large
+    if size > kind.most then
+        return parsed
     end
-    kept[key] = parsed
-    bytes = bytes + size
+    if kind.bytes + size > kind.most then
+        kind.kept, kind.bytes = {}, 0
+    end
+    kind.kept[key] = parsed
+    kind.bytes = kind.bytes + size
     return parsed
 end
+
+local function kept(key) return small.kept[key] or large.kept[key] end
 
 local function byte(digits) return char(tonumber(digits, 16)) end
 
@@ -99,7 +108,7 @@ local function text_of(id)
 end
 
 local function program(id, read)
-    local found = kept[id]
+    local found = kept(id)
     if found == nil then
         local text = text_of(id)
         found = keep(id, text, read(text))
@@ -112,7 +121,7 @@ programs_of_haloy = {
     byte = byte,
     call_of = call_of,
     keep = keep,
-    kept = function(key) return kept[key] end,
+    kept = kept,
     number_of = number_of,
     program = program,
     reader = reader,

@@ -20,6 +20,9 @@ from haloy.proxies.haproxy.render.filters.paths import full_path, kept_from, pre
 from haloy.proxies.haproxy.render.filters.redirect import PublicPorts
 from haloy.proxies.haproxy.render.programs.words import encode
 
+NetEffect = tuple[bool, tuple[str, ...]]
+"""Whether what is there of a header goes, and the values that come."""
+
 MOST_VALUES = 2
 """Values of one response header that HAProxy's own answers get: one that is set and one that is added."""
 
@@ -27,7 +30,7 @@ MOST_VALUES = 2
 def filter_program(rule: Rule, variant: str, ports: PublicPorts) -> str:
     """What the filters do to a request that reached the rule as `variant`; empty: nothing.
 
-    `is RULE` (the variant's plain rule), `after TEXT` (`_after`), `path TEXT`,
+    `is RULE` (the variant's plain rule), `after TEXT` (`after_text`), `path TEXT`,
     `prefix FIRST TEXT` (TEXT, then the path from the byte FIRST on), `host VALUE`, `remove NAME`, `set NAME VALUE`,
     `add NAME VALUE`, `redirect CODE SCHEME HOST HTTP-PORT HTTPS-PORT` (scheme and host may be empty: the client's) and
     `answer STATUS TYPE BODY`, which end it.
@@ -37,7 +40,7 @@ def filter_program(rule: Rule, variant: str, ports: PublicPorts) -> str:
     """
     length = int(variant.rpartition("~")[2]) if variant != rule.id else None
     words = ["is", rule.id] if variant != rule.id else []
-    after = _after(rule)
+    after = after_text(rule)
     words += ["after", after] if after else []
     own = answers(rule)
     for _, item in ordered(rule):
@@ -54,14 +57,16 @@ def changed_headers(rules: Iterable[Rule]) -> tuple[str, ...]:
     return tuple(sorted({name for rule in rules for name in net_effect(rule)}))
 
 
-def net_effect(rule: Rule) -> dict[str, tuple[bool, tuple[str, ...]]]:
-    """Of the filters of response headers, by lower-case name: whether what is there goes, and what comes.
+def net_effect(
+    rule: Rule, stage: type[RequestHeaderModifier | ResponseHeaderModifier] = ResponseHeaderModifier
+) -> dict[str, NetEffect]:
+    """Of the filters of response headers, or of those of requests, by lower-case name: whether what is there goes, and what comes.
 
     Remove, set, add, in this order (Gateway API, HTTPHeaderFilter).
     """
-    found: dict[str, tuple[bool, tuple[str, ...]]] = {}
+    found: dict[str, NetEffect] = {}
     for _, item in ordered(rule):
-        if not isinstance(item, ResponseHeaderModifier):
+        if not isinstance(item, stage):
             continue
         for name in item.headers.remove:
             found[name.lower()] = (True, ())
@@ -73,7 +78,7 @@ def net_effect(rule: Rule) -> dict[str, tuple[bool, tuple[str, ...]]]:
     return found
 
 
-def _after(rule: Rule) -> str:
+def after_text(rule: Rule) -> str:
     """`NAME replace|append COUNT VALUE...` for each response header: a text of its own, which the request carries along."""
     words: list[str] = []
     for name, (replaced, values) in net_effect(rule).items():
@@ -84,7 +89,7 @@ def _after(rule: Rule) -> str:
 def _words(item: Filter, length: int | None, ports: PublicPorts) -> Iterator[str]:
     match item:
         case ResponseHeaderModifier():
-            pass  # in `_after`
+            pass  # in `after_text`
         case UrlRewrite():
             if item.path is not None:
                 yield from _path(item.path, length)
