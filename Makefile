@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 4
 HAPROXY ?=
 SUITE ?= sid
 
@@ -19,12 +19,14 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK_VENV)/bin/uv pip compile 
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Compiled modules are kept wherever this is set: the tests start many interpreters, and each would compile all of haloy.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test proof haproxy3 lint generate bench lock clean
+.PHONY: help install run test proof haproxy3 lint generate bench e2e cluster-up cluster-down image image-lock lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(INSTALLED) ## make the environment in .venv from the lock file (PYTHON=python3.12 chooses another Python)
 	@echo "haloy is installed: $(BIN)/haloy --help"
@@ -32,8 +34,8 @@ install: $(INSTALLED) ## make the environment in .venv from the lock file (PYTHO
 run: $(INSTALLED) ## serve examples/quickstart with its demo upstreams (ARGS="--http 127.0.0.1:8000" adds flags)
 	@$(BIN)/haloy serve examples/quickstart --demo $(ARGS)
 
-test: $(INSTALLED) ## run every test that needs no cluster (ARGS="-k tls", WORKERS=4, HAPROXY=PATH for another HAProxy)
-	$(if $(HAPROXY),HALOY_TEST_HAPROXY=$(HAPROXY) )$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not proof" $(ARGS)
+test: $(INSTALLED) ## run every test that needs no cluster (ARGS="-k tls", WORKERS=2, HAPROXY=PATH for another HAProxy)
+	$(if $(HAPROXY),HALOY_TEST_HAPROXY=$(HAPROXY) )$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not proof" $(ARGS)
 
 proof: $(INSTALLED) ## keep the promises about changes under load at full length, one after the other (a few minutes)
 	$(BIN)/python -m pytest -m proof -v $(ARGS)
@@ -54,6 +56,21 @@ bench: $(INSTALLED) $(PEERS) ## measure CPU per request, by kind of rule too, an
 	$(BIN)/python -m bench $(ARGS)
 	$(BIN)/python -m bench.rules
 	$(BIN)/python -m bench.scale
+
+e2e: $(INSTALLED) ## run the tests that need a Kubernetes: one of our own, or KUBECONFIG_E2E's (first build: minutes)
+	$(BIN)/python -m pytest e2e $(ARGS)
+
+cluster-up: $(INSTALLED) ## start a Kubernetes, print the export lines for kubectl (NODE=1 runs pods, as root; NAME=x: one more)
+	@$(BIN)/python -m e2e.cluster up $(if $(NODE),--node) $(if $(NAME),--name $(NAME))
+
+cluster-down: $(INSTALLED) ## stop it; nothing of it stays
+	@$(BIN)/python -m e2e.cluster down $(if $(NAME),--name $(NAME))
+
+image: $(INSTALLED) ## write dist/haloy-VERSION.oci.tar for docker load, ctr, skopeo (ARGS: python -m image's)
+	@$(BIN)/python -m image $(ARGS)
+
+image-lock: $(INSTALLED) ## write image/debian.lock anew, with the Debian packages of today
+	@$(BIN)/python -m image --relock $(ARGS)
 
 lock: ## write the lock files anew from pyproject.toml (ARGS=--upgrade takes newer versions)
 	@$(require-python)
