@@ -21,15 +21,18 @@ def quick(kind: HttpCheck | TcpCheck | GrpcCheck, **changes: object) -> HealthCh
     return HealthCheck(kind, interval=100, timeout=1000, fall=1, rise=1, **changes)  # type: ignore[arg-type]
 
 
-async def state(running: Running, wanted: str) -> None:
-    """Wait until the only server of web/up shows `wanted`."""
+async def state(running: Running, wanted: str, check: str = "") -> None:
+    """Wait until the only server of web/up shows `wanted`, and that its last check was answered with `check`."""
     async with asyncio.timeout(DEADLINE):
         while True:
             rows = [line.split(",") for line in (await running.ask("show stat")).splitlines()]
             if any(
-                row[0].startswith("slot.") and ":" in row[1] and row[17].startswith(wanted)
+                row[0].startswith("slot.")
+                and ":" in row[1]
+                and row[17].startswith(wanted)
+                and row[36].startswith(check)
                 for row in rows
-                if len(row) > 17
+                if len(row) > 36
             ):
                 return
             await asyncio.sleep(0.02)
@@ -88,6 +91,7 @@ async def test_errors_in_live_traffic_mark_an_endpoint_down(serve: Serve) -> Non
         passive = HealthCheck(HttpCheck(), interval=60_000, passive=PassiveCheck(3, OnError.MARK_DOWN))
         wanted = model(fleet(port), EVERYTHING, [cluster("web/up", up.port, health_check=passive)])
         async with serve(wanted) as running:
+            await state(running, "UP", "L7OK")  # a check that passes forgives errors, and the next one is a minute away
             for _ in range(3):
                 assert (await get(port, "a.b", "/bad")).status == 500
             await state(running, "DOWN")
