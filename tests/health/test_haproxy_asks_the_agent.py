@@ -98,8 +98,9 @@ async def test_the_grpc_status_takes_the_server_down_and_up(haproxy: Path, tmp_p
             assert down["last_agt"] == "via agent : down (L7STS/NOT_SERVING)"
             assert monitor.level(key(server.port)).health is Health.UNHEALTHY
             server.statuses = {"shop": SERVING}
-            up = await stats.until("known", lambda row: row["last_agt"] == "via agent : up (L7OK/SERVING)")
-            assert not up["status"].startswith("DOWN")
+            # HAProxy takes the words down a moment before it acts on them.
+            await stats.until("known", lambda row: row["last_agt"] == "via agent : up (L7OK/SERVING)")
+            await stats.until("known", lambda row: not row["status"].startswith("DOWN"))
             server.statuses = {}
             await stats.until(
                 "known", lambda row: row["last_agt"] == "via agent : down (L7STS/grpc-status 5 NOT_FOUND)"
