@@ -130,8 +130,22 @@ def cost(
             product.stop()
 
 
+def _saved(product: Product) -> None:
+    """The first reading is on disk: what is read at the start is saved up to ten seconds after it is live."""
+    seen, since = files(product.state), time.monotonic()
+
+    def still() -> bool:
+        nonlocal seen, since
+        if (now := files(product.state)) != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since > 12.0
+
+    eventually(still, what="nothing is written any more")
+
+
 def _measured(product: Product, found: Mapping[str, Case]) -> Cost:
     _quiet(product)
+    _saved(product)
     reloads, before = product.reload_count(), files(product.state)
     commands = {}
     for change, case in found.items():
